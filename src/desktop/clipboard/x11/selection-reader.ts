@@ -1,0 +1,193 @@
+// Reads what an application has on a selection: ICCCM 2.4, in one property or incrementally (2.7.2).
+import type { Content } from "../../../features/desktop-clipboard.ts";
+import { textEncodingOf } from "../../../features/clipboard-targets.ts";
+import { toUtf8 } from "../../../features/text-encoding.ts";
+import type { Clock } from "../../../support/clock.ts";
+import { BackendError } from "../../../support/errors.ts";
+import type { XConnection, XEvent } from "../../x11/x-connection.ts";
+import { longsOf, type PropertyHead, restOfProperty, takeProperty } from "../../x11/x-property.ts";
+
+/** An application that gives no sign for this long is taken for dead. */
+const IDLE_MS = 5000;
+/** More targets than this are not looked at. */
+const MAX_TARGETS = 512;
+const CURRENT_TIME = 0;
+
+interface ReaderAtoms {
+  readonly targets: number;
+  readonly incr: number;
+  readonly atom: number;
+}
+
+export class SelectionReader implements Disposable {
+  readonly #x: XConnection;
+  readonly #clock: Clock;
+  readonly #atoms: ReaderAtoms;
+  readonly #stop = new AbortController();
+  #nextProperty = 0;
+  readonly #freeProperties: number[] = [];
+
+  private constructor(x: XConnection, clock: Clock, atoms: ReaderAtoms) {
+    this.#x = x;
+    this.#clock = clock;
+    this.#atoms = atoms;
+  }
+
+  static async create(x: XConnection, clock: Clock): Promise<SelectionReader> {
+    const [targets, incr, atom] = await Promise.all([x.atom("TARGETS"), x.atom("INCR"), x.atom("ATOM")]);
+    return new SelectionReader(x, clock, { targets, incr, atom });
+  }
+
+  /** Names of what the owner offers. Throws a BackendError `clipboard.*`. */
+  async targets(selection: number): Promise<readonly string[]> {
+    const pieces: Uint8Array[] = [];
+    for await (const { type, data } of this.#convert(selection, this.#atoms.targets, this.#stop.signal)) {
+      // Some applications of old give the list the type TARGETS.
+      if (type !== this.#atoms.atom && type !== this.#atoms.targets) throw refused("its list of targets is none");
+      pieces.push(data);
+    }
+    const atoms = longsOf(Buffer.concat(pieces)).slice(0, MAX_TARGETS);
+    const names = await Promise.allSettled(atoms.map((atom) => this.#x.atomName(atom)));
+    // An atom without a name is a lie about one target, not about the others.
+    return names.flatMap((name) => (name.status === "fulfilled" ? [name.value] : []));
+  }
+
+  /** Text comes as UTF-8 whatever the target is; anything else as it is. Iterating throws a BackendError `clipboard.*`. */
+  async *read(selection: number, target: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const either = AbortSignal.any([signal, this.#stop.signal]);
+    const converted = this.#convert(selection, await this.#x.atom(target), either);
+    const first = await converted.next();
+    if (first.done === true) return;
+    const { type, data } = first.value;
+    const rest = async function* (): Content {
+      yield data;
+      for await (const piece of converted) yield piece.data;
+    };
+    const encoding = textEncodingOf(target);
+    // The property's type says how the text is really encoded; the target only what was asked for.
+    const actual = encoding === undefined ? undefined : (textEncodingOf(await this.#x.atomName(type)) ?? encoding);
+    yield* actual === undefined ? rest() : toUtf8(rest(), actual);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+
+  async *#convert(
+    selection: number,
+    target: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ readonly type: number; readonly data: Buffer }> {
+    const property = await this.#takeFreeProperty();
+    const events = new EventQueue(this.#x, this.#clock, signal);
+    let clean = false;
+    try {
+      this.#x.client.ConvertSelection(this.#x.window, selection, target, property, CURRENT_TIME);
+      const answer = await events.next(
+        (event) => event.kind === "selection-notify" && event.selection === selection && event.target === target &&
+          (event.property === property || event.property === 0),
+      );
+      if (answer.kind === "selection-notify" && answer.property === 0) {
+        clean = true;
+        throw refused("the owner has no such content");
+      }
+      const head = await takeProperty(this.#x, this.#x.window, property);
+      if (head.type === 0) throw refused("the owner answered without content");
+      if (head.type === this.#atoms.incr) yield* this.#incremental(property, events);
+      else yield* this.#pages(property, head);
+      clean = true;
+    } finally {
+      events[Symbol.dispose]();
+      // A property on which an answer may still arrive must not be mistaken for the next one's.
+      if (clean) this.#freeProperties.push(property);
+      else this.#x.client.DeleteProperty(this.#x.window, property);
+    }
+  }
+
+  /** The head was deleted, which is the sign to begin; every further piece is announced by its property. */
+  async *#incremental(property: number, events: EventQueue): AsyncGenerator<{ type: number; data: Buffer }> {
+    for (;;) {
+      await events.next((event) => event.kind === "property-notify" && event.property === property && !event.deleted);
+      const head = await takeProperty(this.#x, this.#x.window, property);
+      if (head.type === 0) continue;
+      if (head.data.length === 0) return;
+      yield* this.#pages(property, head);
+    }
+  }
+
+  async *#pages(property: number, head: PropertyHead): AsyncGenerator<{ type: number; data: Buffer }> {
+    if (head.format !== 8 && head.format !== 32) throw refused(`format ${head.format}`);
+    yield { type: head.type, data: head.data };
+    for await (const data of restOfProperty(this.#x, this.#x.window, property, head)) yield { type: head.type, data };
+  }
+
+  async #takeFreeProperty(): Promise<number> {
+    const free = this.#freeProperties.pop();
+    if (free !== undefined) return free;
+    this.#nextProperty += 1;
+    return this.#x.atom(`TSVDAGENT_${this.#nextProperty}`);
+  }
+}
+
+function refused(detail: string): BackendError {
+  return new BackendError("clipboard.refused", detail);
+}
+
+/** Events since it was made, to be awaited one after the other without missing any in between. */
+class EventQueue implements Disposable {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #subscription: Disposable;
+  readonly #x: XConnection;
+  #seen: XEvent[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(x: XConnection, clock: Clock, signal: AbortSignal) {
+    this.#x = x;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#subscription = x.onEvent((event) => {
+      if (event.kind !== "selection-notify" && event.kind !== "property-notify") return;
+      if (event.kind === "property-notify" && event.window !== x.window) return;
+      this.#seen.push(event);
+      this.#wake?.();
+    });
+    const wake = (): void => this.#wake?.();
+    signal.addEventListener("abort", wake);
+    void x.closed.then(wake);
+  }
+
+  /** The next event that matches. Throws `clipboard.no-answer` after IDLE_MS, `clipboard.lost` when it is called off. */
+  async next(matches: (event: XEvent) => boolean): Promise<XEvent> {
+    let expired = false;
+    const timer = this.#clock.after(IDLE_MS, () => {
+      expired = true;
+      this.#wake?.();
+    });
+    let isGone = false;
+    void this.#x.closed.then(() => {
+      isGone = true;
+    });
+    try {
+      for (;;) {
+        const index = this.#seen.findIndex(matches);
+        const found = this.#seen[index];
+        if (found !== undefined) {
+          this.#seen.splice(0, index + 1);
+          return found;
+        }
+        this.#seen = [];
+        if (this.#signal.aborted || isGone) throw new BackendError("clipboard.lost", "called off");
+        if (expired) throw new BackendError("clipboard.no-answer", `the owner was silent for ${IDLE_MS} ms`);
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      timer[Symbol.dispose]();
+      this.#wake = undefined;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+  }
+}

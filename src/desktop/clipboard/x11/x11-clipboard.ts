@@ -1,0 +1,117 @@
+// The clipboard of an X server (ICCCM 2): watches who owns the selections, and joins the two sides that have files of
+// their own: reading what an application has, and serving what the viewer has.
+import type { Content, DesktopClipboard, DesktopClipboardEvents } from "../../../features/desktop-clipboard.ts";
+import type { Clock } from "../../../support/clock.ts";
+import { describeError } from "../../../support/errors.ts";
+import type { Log } from "../../../support/log.ts";
+import { ClipboardSelection } from "../../../wire/agent-constants.ts";
+import type { XConnection, XEvent } from "../../x11/x-connection.ts";
+import { SelectionReader } from "./selection-reader.ts";
+import { SelectionServer } from "./selection-server.ts";
+
+const atomNames: Readonly<Record<ClipboardSelection, string>> = {
+  [ClipboardSelection.CLIPBOARD]: "CLIPBOARD",
+  [ClipboardSelection.PRIMARY]: "PRIMARY",
+  [ClipboardSelection.SECONDARY]: "SECONDARY",
+};
+
+export interface X11ClipboardOptions {
+  readonly selections: readonly ClipboardSelection[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class X11Clipboard implements DesktopClipboard {
+  readonly #x: XConnection;
+  readonly #events: DesktopClipboardEvents;
+  readonly #log: Log;
+  readonly #atoms: ReadonlyMap<ClipboardSelection, number>;
+  readonly #reader: SelectionReader;
+  readonly #server: SelectionServer;
+  readonly #subscription: Disposable;
+  /** Counts the owners of each selection: an answer about an earlier one is out of date. */
+  readonly #owners = new Map<ClipboardSelection, number>();
+
+  private constructor(
+    x: XConnection,
+    atoms: ReadonlyMap<ClipboardSelection, number>,
+    reader: SelectionReader,
+    server: SelectionServer,
+    events: DesktopClipboardEvents,
+    log: Log,
+  ) {
+    this.#x = x;
+    this.#atoms = atoms;
+    this.#reader = reader;
+    this.#server = server;
+    this.#events = events;
+    this.#log = log;
+    this.#subscription = x.onEvent((event) => this.#happened(event));
+  }
+
+  /** Watches from now on, and tells what the selections hold already. */
+  static async start(x: XConnection, events: DesktopClipboardEvents, options: X11ClipboardOptions): Promise<X11Clipboard> {
+    const { selections, clock, log } = options;
+    const atoms = new Map<ClipboardSelection, number>();
+    for (const selection of selections) atoms.set(selection, await x.atom(atomNames[selection]));
+    const reader = await SelectionReader.create(x, clock);
+    const server = await SelectionServer.create(x, clock, log, (target, atom, signal) => {
+      const selection = selections.find((known) => atoms.get(known) === atom);
+      return selection === undefined ? Promise.resolve(undefined) : events.paste({ selection, target, signal });
+    });
+    const clipboard = new X11Clipboard(x, atoms, reader, server, events, log);
+    for (const [selection, atom] of atoms) {
+      x.watchSelection(atom);
+      const owner = await x.ask<number>((callback) => x.client.GetSelectionOwner(atom, callback));
+      if (owner !== 0) clipboard.#ownerChanged(selection, owner);
+    }
+    return clipboard;
+  }
+
+  offer(selection: ClipboardSelection, targets: readonly string[]): void {
+    const atom = this.#atoms.get(selection);
+    if (atom !== undefined) this.#server.offer(atom, targets);
+  }
+
+  withdraw(selection: ClipboardSelection): void {
+    const atom = this.#atoms.get(selection);
+    if (atom !== undefined) this.#server.withdraw(atom);
+  }
+
+  read(selection: ClipboardSelection, target: string, signal: AbortSignal): Content {
+    return this.#reader.read(this.#atoms.get(selection) ?? 0, target, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#subscription[Symbol.dispose]();
+    this.#server[Symbol.dispose]();
+    this.#reader[Symbol.dispose]();
+  }
+
+  #happened(event: XEvent): void {
+    if (event.kind !== "selection-owner") return;
+    const selection = [...this.#atoms].find(([, atom]) => atom === event.selection)?.[0];
+    if (selection === undefined) return;
+    if (event.owner === this.#x.window) this.#server.owns(event.selection, event.selectionTime);
+    else this.#ownerChanged(selection, event.owner);
+  }
+
+  #ownerChanged(selection: ClipboardSelection, owner: number): void {
+    const count = (this.#owners.get(selection) ?? 0) + 1;
+    this.#owners.set(selection, count);
+    const atom = this.#atoms.get(selection) ?? 0;
+    this.#server.lost(atom);
+    if (owner === 0) return this.#events.cleared(selection);
+    this.#reader.targets(atom).then(
+      (targets) => {
+        if (this.#owners.get(selection) === count) this.#events.copied(selection, targets);
+      },
+      (error: unknown) => {
+        if (this.#owners.get(selection) !== count) return;
+        this.#log.warn(`an application offers nothing that can be read: ${describeError(error)}`);
+        // What was there before is gone all the same.
+        this.#events.copied(selection, []);
+      },
+    );
+  }
+}

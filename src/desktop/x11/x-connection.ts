@@ -1,0 +1,271 @@
+// One connection to an X server: promises instead of callbacks, typed events, and an end that nothing survives waiting for.
+import { existsSync } from "node:fs";
+import x11 from "x11";
+import { BackendError } from "../../support/errors.ts";
+
+/** Core event masks. */
+export const EventMask = { NONE: 0, PROPERTY_CHANGE: 1 << 22 } as const;
+
+/** XFIXES: owner set, owner's window destroyed, owner's client gone. */
+const SELECTION_MASK = 7;
+/** RandR: screen, CRTC and output changes. */
+const RANDR_MASK = 7;
+
+/** Core event numbers. */
+const PROPERTY_NOTIFY = 28;
+const SELECTION_REQUEST = 30;
+const SELECTION_NOTIFY = 31;
+
+/** RandR's RRNotify carries CRTC, output and property changes; the library knows the screen change only. */
+const RR_NOTIFY_OFFSET = 1;
+
+export interface SelectionRequestEvent {
+  readonly kind: "selection-request";
+  readonly time: number;
+  readonly requestor: number;
+  readonly selection: number;
+  readonly target: number;
+  readonly property: number;
+}
+
+export type XEvent =
+  | SelectionRequestEvent
+  /** The answer to our ConvertSelection; property 0: refused. */
+  | {
+      readonly kind: "selection-notify";
+      readonly selection: number;
+      readonly target: number;
+      readonly property: number;
+    }
+  | { readonly kind: "property-notify"; readonly window: number; readonly property: number; readonly deleted: boolean }
+  /** XFIXES: owner 0 is nobody. Times are the server's. */
+  | {
+      readonly kind: "selection-owner";
+      readonly selection: number;
+      readonly owner: number;
+      readonly selectionTime: number;
+    }
+  | { readonly kind: "screen-changed" };
+
+export type XClient = x11.Client;
+
+export class XConnection implements AsyncDisposable {
+  /** For extensions and raw requests; answers are awaited through `ask` and `check`. */
+  readonly client: XClient;
+  readonly root: number;
+  readonly rootVisual: number;
+  readonly fixes: x11.Fixes;
+  readonly randr: x11.Randr | undefined;
+  /** An unmapped window of ours: owns selections, receives properties. */
+  readonly window: number;
+  /** Largest property that one ChangeProperty of the library can carry, bytes. */
+  readonly maxPropertyBytes = 262_080;
+  readonly #listeners = new Set<(event: XEvent) => void>();
+  readonly #pending = new Set<(error: Error) => void>();
+  readonly #failures = new Map<number, x11.RequestFailure>();
+  readonly #atoms = new Map<string, Promise<number>>();
+  readonly #names = new Map<number, Promise<string>>();
+  readonly #closed: Promise<void>;
+  #isClosed = false;
+
+  private constructor(display: x11.Display, fixes: x11.Fixes, randr: x11.Randr | undefined) {
+    const screen = display.screen[0];
+    if (screen === undefined) throw new BackendError("display.unreachable", "the X server has no screen");
+    this.client = display.client;
+    this.root = screen.root;
+    this.rootVisual = screen.root_visual;
+    this.fixes = fixes;
+    this.randr = randr;
+    this.window = this.client.AllocID();
+    this.#closed = new Promise((resolve) => {
+      this.client.stream.on("close", () => {
+        this.#isClosed = true;
+        for (const reject of this.#pending) reject(this.#lost());
+        this.#pending.clear();
+        resolve();
+      });
+    });
+    // Errors of requests without a callback arrive here; `check` looks for its own.
+    this.client.on("error", (error) => {
+      if (error.seq !== undefined) this.#failures.set(error.seq, error);
+    });
+    this.client.on("event", (raw) => {
+      const event = this.#typed(raw);
+      if (event !== undefined) for (const listener of this.#listeners) listener(event);
+    });
+    this.client.CreateWindow(this.window, this.root, -10, -10, 1, 1, 0, 0, 0, 0, {
+      eventMask: EventMask.PROPERTY_CHANGE,
+    });
+    if (randr !== undefined) {
+      this.client.eventParsers[randr.firstEvent + RR_NOTIFY_OFFSET] = (type) => ({ type });
+      randr.SelectInput(this.root, RANDR_MASK);
+    }
+  }
+
+  /** Throws a BackendError `display.unreachable`. `display` as in $DISPLAY. */
+  static async open(display: string): Promise<XConnection> {
+    const client = await connected(display);
+    try {
+      const fixes = await required<x11.Fixes>((callback) => client.client.require("fixes", callback));
+      const randr = await required<x11.Randr>((callback) => client.client.require("randr", callback)).catch(() => undefined);
+      return new XConnection(client, fixes, randr);
+    } catch (error) {
+      client.client.stream.destroy();
+      throw new BackendError("display.unreachable", `${display}: no XFIXES`, { cause: error });
+    }
+  }
+
+  /** Resolves when the server or the connection is gone. */
+  get closed(): Promise<void> {
+    return this.#closed;
+  }
+
+  onEvent(listener: (event: XEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  watchSelection(selection: number): void {
+    this.fixes.SelectSelectionInput(this.window, selection, SELECTION_MASK);
+  }
+
+  /** A request with a reply, or with a callback. Throws `display.request-failed` or `display.lost`. */
+  ask<T>(request: (callback: x11.Callback<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(this.#lost());
+      this.#pending.add(reject);
+      request((error, result) => {
+        this.#pending.delete(reject);
+        if (error) reject(requestFailed(error));
+        else resolve(result);
+        return true;
+      });
+    });
+  }
+
+  /** An extension's request without a reply: waits until the server has done it, or has refused. */
+  async check(request: () => void): Promise<void> {
+    request();
+    const { seq_num } = this.client;
+    await this.sync();
+    const failure = this.#failures.get(seq_num);
+    this.#failures.clear();
+    if (failure !== undefined) throw requestFailed(failure);
+  }
+
+  sync(): Promise<void> {
+    return this.ask<void>((callback) => void this.client.sync().then(() => callback(null, undefined), callback));
+  }
+
+  atom(name: string): Promise<number> {
+    let atom = this.#atoms.get(name);
+    if (atom === undefined) {
+      atom = this.ask<number>((callback) => this.client.InternAtom(false, name, callback));
+      this.#atoms.set(name, atom);
+    }
+    return atom;
+  }
+
+  atomName(atom: number): Promise<string> {
+    let name = this.#names.get(atom);
+    if (name === undefined) {
+      name = this.ask<string>((callback) => this.client.GetAtomName(atom, callback));
+      this.#names.set(atom, name);
+    }
+    return name;
+  }
+
+  /** The whole desktop, pixels. */
+  async rootSize(): Promise<{ readonly width: number; readonly height: number }> {
+    const { width, height } = await this.ask<{ readonly width: number; readonly height: number }>((callback) =>
+      this.client.GetGeometry(this.root, callback),
+    );
+    return { width, height };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.stream.destroy();
+    await this.#closed;
+  }
+
+  #lost(): BackendError {
+    return new BackendError("display.lost", "the X server is gone");
+  }
+
+  #typed(raw: x11.RawEvent): XEvent | undefined {
+    const field = (name: string): number => Number(raw[name]);
+    switch (raw.type) {
+      case SELECTION_REQUEST:
+        return {
+          kind: "selection-request",
+          time: field("time"),
+          requestor: field("requestor"),
+          selection: field("selection"),
+          target: field("target"),
+          property: field("property"),
+        };
+      case SELECTION_NOTIFY: {
+        const [selection, target, property] = [field("selection"), field("target"), field("property")];
+        return { kind: "selection-notify", selection, target, property };
+      }
+      case PROPERTY_NOTIFY:
+        return { kind: "property-notify", window: field("wid"), property: field("atom"), deleted: field("state") === 1 };
+      case this.fixes.firstEvent:
+        return {
+          kind: "selection-owner",
+          selection: field("selection"),
+          owner: field("owner"),
+          selectionTime: field("selectionTimestamp"),
+        };
+      default: {
+        const first = this.randr?.firstEvent;
+        const isRandr = first !== undefined && (raw.type === first || raw.type === first + RR_NOTIFY_OFFSET);
+        return isRandr ? { kind: "screen-changed" } : undefined;
+      }
+    }
+  }
+}
+
+async function connected(display: string): Promise<x11.Display> {
+  const missing = missingSocket(display);
+  if (missing !== undefined) throw new BackendError("display.unreachable", `${display}: ${missing} is not there`);
+  try {
+    return await required<x11.Display>((callback) => {
+      const client = x11.createClient({ display, shm: false }, callback);
+      // Before the connection stands errors come by the callback and, again, as events.
+      client.on("error", () => {});
+    });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new BackendError("display.unreachable", `${display}: ${detail}`, { cause: error });
+  }
+}
+
+/** The library would try TCP instead of a local socket that is not there, which nobody asked for. */
+function missingSocket(display: string): string | undefined {
+  let parsed: ReturnType<typeof x11.parseDisplay>;
+  try {
+    parsed = x11.parseDisplay(display);
+  } catch {
+    return "such a display";
+  }
+  if (parsed.host !== "" && parsed.protocol !== "unix") return undefined;
+  const path = `/tmp/.X11-unix/X${parsed.displayNum}`;
+  return existsSync(path) ? undefined : path;
+}
+
+function required<T>(call: (callback: x11.Callback<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => {
+      if (error) reject(error);
+      else resolve(result);
+      return true;
+    });
+  });
+}
+
+function requestFailed(error: Error): BackendError {
+  const { error: number, majorOpcode, minorOpcode } = error as x11.RequestFailure;
+  const what = error.message || `error ${number}`;
+  return new BackendError("display.request-failed", `request ${majorOpcode}.${minorOpcode}: ${what}`, { cause: error });
+}

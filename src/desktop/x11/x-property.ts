@@ -1,0 +1,69 @@
+// Properties of X windows in pages: one huge GetProperty or ChangeProperty holds up the server and our memory.
+import { BackendError } from "../../support/errors.ts";
+import type { XConnection } from "./x-connection.ts";
+
+/** AnyPropertyType */
+const ANY = 0;
+/** ChangeProperty: Replace */
+const REPLACE = 0;
+/** Bytes of one GetProperty. */
+const PAGE_BYTES = 256 * 1024;
+
+export interface PropertyHead {
+  /** Atom. */
+  readonly type: number;
+  /** 8, 16 or 32 bits. */
+  readonly format: number;
+  /** Bytes of the first page. */
+  readonly data: Buffer;
+  /** Bytes after it. */
+  readonly bytesAfter: number;
+}
+
+/** The first page. The server deletes the property when that was all of it. */
+export async function takeProperty(x: XConnection, window: number, property: number): Promise<PropertyHead> {
+  return x.ask((callback) => x.client.GetProperty(1, window, property, ANY, 0, PAGE_BYTES / 4, callback));
+}
+
+/** The pages after the first; the last one deletes the property. */
+export async function* restOfProperty(
+  x: XConnection,
+  window: number,
+  property: number,
+  head: PropertyHead,
+): AsyncGenerator<Buffer> {
+  let offset = head.data.length;
+  for (let left = head.bytesAfter; left > 0; ) {
+    const page = await x.ask<PropertyHead>((callback) =>
+      x.client.GetProperty(1, window, property, ANY, offset / 4, PAGE_BYTES / 4, callback),
+    );
+    if (page.data.length === 0) throw new BackendError("clipboard.refused", "a property shrank while it was read");
+    offset += page.data.length;
+    left = page.bytesAfter;
+    yield page.data;
+  }
+}
+
+/** Data at most `x.maxPropertyBytes`. Throws `display.request-failed` when the window is gone. */
+export function setProperty(
+  x: XConnection,
+  window: number,
+  property: number,
+  type: number,
+  format: 8 | 32,
+  data: Buffer,
+): Promise<null> {
+  return x.ask((callback) => x.client.ChangeProperty(REPLACE, window, property, type, format, data, callback));
+}
+
+/** 32-bit values as property data. */
+export function longs(values: readonly number[]): Buffer {
+  const data = Buffer.alloc(values.length * 4);
+  for (const [index, value] of values.entries()) data.writeUInt32LE(value >>> 0, index * 4);
+  return data;
+}
+
+/** Property data as 32-bit values; a torn one at the end is left out. */
+export function longsOf(data: Buffer): number[] {
+  return Array.from({ length: Math.floor(data.length / 4) }, (_, index) => data.readUInt32LE(index * 4));
+}

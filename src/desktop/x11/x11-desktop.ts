@@ -1,0 +1,109 @@
+// The X server as the session's desktop, for as long as the session runs: connected, lost, connected again.
+import type { DesktopClipboard, DesktopClipboardEvents } from "../../features/desktop-clipboard.ts";
+import { type Clock, sleep } from "../../support/clock.ts";
+import { BackendError, describeError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+import type { ClipboardSelection } from "../../wire/agent-constants.ts";
+import type { DesktopGeometry } from "../../wire/link/messages.ts";
+import { X11Clipboard } from "../clipboard/x11/x11-clipboard.ts";
+import { DisplayFollower } from "../display/display-follower.ts";
+import { RandrDisplay } from "../display/randr.ts";
+import { XConnection } from "./x-connection.ts";
+
+/** Pauses between tries to reach the server, doubling. */
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 5000;
+
+/** One connected desktop. */
+export interface Desktop {
+  readonly clipboard: DesktopClipboard | undefined;
+  readonly display: DisplayFollower | undefined;
+}
+
+export interface DesktopEvents {
+  readonly clipboard: DesktopClipboardEvents;
+  geometry(geometry: DesktopGeometry): void;
+  connected(desktop: Desktop): void;
+  /** All that was on it is gone. */
+  lost(): void;
+}
+
+export interface X11DesktopOptions {
+  /** As in $DISPLAY. */
+  readonly display: string;
+  /** None: no clipboard at all. */
+  readonly selections: readonly ClipboardSelection[];
+  readonly resize: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class X11Desktop implements AsyncDisposable {
+  readonly #options: X11DesktopOptions;
+  readonly #events: DesktopEvents;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  /** Begins to connect; returns at once. */
+  constructor(options: X11DesktopOptions, events: DesktopEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#log = options.log.of("display");
+    this.#running = this.#run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    let pauseMs = RETRY_MIN_MS;
+    while (!signal.aborted) {
+      try {
+        await using x = await XConnection.open(this.#options.display);
+        pauseMs = RETRY_MIN_MS;
+        await this.#live(x, signal);
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        this.#log.warn(`${describeError(error)}: trying again`);
+      }
+      await sleep(this.#options.clock, pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS);
+    }
+  }
+
+  async #live(x: XConnection, signal: AbortSignal): Promise<void> {
+    const { display, selections, resize, clock, log } = this.#options;
+    const clipboard =
+      selections.length === 0
+        ? undefined
+        : await X11Clipboard.start(x, this.#events.clipboard, { selections, clock, log: log.of("clipboard") });
+    const monitors = log.of("monitors");
+    const follower =
+      x.randr === undefined || !resize
+        ? undefined
+        : new DisplayFollower(new RandrDisplay(x, monitors), (geometry) => this.#events.geometry(geometry), monitors);
+    if (x.randr === undefined) this.#log.warn("the X server has no RandR: its size cannot be changed");
+    const subscription = x.onEvent((event) => {
+      if (event.kind === "screen-changed") follower?.changed();
+    });
+    this.#log.info(`connected to ${display}`);
+    this.#events.connected({ clipboard, display: follower });
+    follower?.changed();
+    const stopped = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([x.closed, stopped]);
+    subscription[Symbol.dispose]();
+    this.#events.lost();
+    await clipboard?.[Symbol.asyncDispose]();
+    // Its requests fail with the connection, so it must be closed before they are waited for.
+    await x[Symbol.asyncDispose]();
+    await follower?.[Symbol.asyncDispose]();
+    if (!signal.aborted) throw new BackendError("display.lost", `${display} is gone`);
+  }
+}

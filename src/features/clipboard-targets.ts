@@ -1,0 +1,46 @@
+// What applications call the clipboard's content types: X11 targets and MIME types, section 3.6 of the protocol.
+import { ClipboardType } from "../wire/agent-constants.ts";
+
+/** Names of a type, the one to ask for first. Compared without regard to case. */
+const targetNames: readonly (readonly [number, readonly string[]])[] = [
+  [ClipboardType.UTF8_TEXT, ["UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "COMPOUND_TEXT", "TEXT", "STRING"]],
+];
+
+/** The types this guest can carry. */
+export const carriedTypes: readonly number[] = targetNames.map(([type]) => type);
+
+/** What an application's targets amount to: for each type the target to ask for, spelled as the application did. */
+export function typesOfTargets(targets: readonly string[]): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  for (const [type, names] of targetNames) {
+    for (const name of names) {
+      const spelled = targets.find((target) => target.toLowerCase() === name.toLowerCase());
+      if (spelled === undefined) continue;
+      found.set(type, spelled);
+      break;
+    }
+  }
+  return found;
+}
+
+/** The targets to offer for the viewer's types, in its order. */
+export function targetsOfTypes(types: readonly number[]): readonly string[] {
+  return types.flatMap((type) => targetNames.find(([known]) => known === type)?.[1] ?? []);
+}
+
+/** The type behind a target that was offered. */
+export function typeOfTarget(target: string): number | undefined {
+  return targetNames.find(([, names]) => names.some((name) => name.toLowerCase() === target.toLowerCase()))?.[0];
+}
+
+/** How the text of a target is encoded; undefined for what is passed on as it is. */
+export function textEncodingOf(target: string): "utf-8" | "latin-1" | "compound" | undefined {
+  switch (target.toUpperCase()) {
+    case "STRING":
+      return "latin-1";
+    case "COMPOUND_TEXT":
+      return "compound";
+    default:
+      return typeOfTarget(target) === ClipboardType.UTF8_TEXT ? "utf-8" : undefined;
+  }
+}

@@ -1,0 +1,517 @@
+// The clipboard as the daemon rules it: who owns each selection, whose turn it is to answer, and what nobody answers.
+// Section 3 of the protocol. Content never comes by here: a body is named by a number.
+import { ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+
+/** Host or guest gives no first byte for this long: the asker is told no. */
+export const ANSWER_TIMEOUT_MS = 3000;
+export const GUEST_ANSWER_TIMEOUT_MS = 5000;
+/** Questions of the host that wait for the guest at once; more are answered NONE. */
+const MAX_HOST_REQUESTS = 256;
+/** Questions of the guest that wait for the host at once; more are refused. */
+const MAX_GUEST_REQUESTS = 1024;
+
+/** What the viewer announced that matters here. */
+export interface ClipboardViewer {
+  readonly clipboard: boolean;
+  /** It knows selections beside CLIPBOARD. */
+  readonly selection: boolean;
+  /** Grabs carry a serial. */
+  readonly serial: boolean;
+}
+
+interface SelectionState {
+  readonly owner: "nobody" | "host" | "guest";
+  /** What the owner offers, best first. */
+  readonly types: readonly number[];
+  /** The next grab's number on this selection, modulo 2^32. */
+  readonly serial: number;
+}
+
+/** The guest wants content of the viewer. */
+interface GuestRequest {
+  readonly requestId: number;
+  readonly selection: ClipboardSelection;
+  readonly type: number;
+  /** One question for the same content is open at a time; the others wait for it. */
+  readonly phase: "waiting" | "asked" | { readonly bodyId: number };
+}
+
+/** The viewer wants content of the guest. */
+interface HostRequest {
+  readonly askId: number;
+  readonly selection: ClipboardSelection;
+  readonly type: number;
+  readonly phase: "asked" | { readonly bodyId: number };
+}
+
+export interface ClipboardState {
+  readonly viewer: ClipboardViewer | undefined;
+  /** The largest content the viewer wants, bytes; exclusive. */
+  readonly viewerMaxBytes: number;
+  readonly selections: Readonly<Record<ClipboardSelection, SelectionState>>;
+  readonly guestRequests: readonly GuestRequest[];
+  readonly hostRequests: readonly HostRequest[];
+  readonly nextAskId: number;
+}
+
+/** What the person who set this up wants. */
+export interface ClipboardPolicy {
+  readonly selections: readonly ClipboardSelection[];
+  /** Content types that are carried, by number. */
+  readonly types: readonly number[];
+  /** Largest content either way, bytes. */
+  readonly maxBytes: number;
+}
+
+export type ClipboardInput =
+  | { readonly kind: "viewer-arrived"; readonly viewer: ClipboardViewer }
+  | { readonly kind: "viewer-changed"; readonly viewer: ClipboardViewer }
+  | { readonly kind: "viewer-left" }
+  | { readonly kind: "viewer-limited"; readonly maxBytes: number }
+  | { readonly kind: "session-left" }
+  | {
+      readonly kind: "host-grabbed";
+      readonly selection: ClipboardSelection;
+      readonly serial: number;
+      readonly types: readonly number[];
+    }
+  | { readonly kind: "host-released"; readonly selection: ClipboardSelection }
+  | { readonly kind: "host-requested"; readonly selection: ClipboardSelection; readonly type: number }
+  | {
+      readonly kind: "host-answered";
+      readonly selection: ClipboardSelection;
+      readonly type: number;
+      readonly bodyId: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: "host-silent"; readonly requestId: number }
+  | { readonly kind: "guest-grabbed"; readonly selection: ClipboardSelection; readonly types: readonly number[] }
+  | { readonly kind: "guest-released"; readonly selection: ClipboardSelection }
+  | {
+      readonly kind: "guest-requested";
+      readonly requestId: number;
+      readonly selection: ClipboardSelection;
+      readonly type: number;
+    }
+  | { readonly kind: "guest-cancelled"; readonly requestId: number }
+  | { readonly kind: "guest-answered"; readonly askId: number; readonly bodyId: number }
+  | { readonly kind: "guest-refused"; readonly askId: number }
+  | { readonly kind: "guest-silent"; readonly askId: number }
+  | { readonly kind: "body-finished"; readonly bodyId: number; readonly bytes: number }
+  | { readonly kind: "body-failed"; readonly bodyId: number; readonly tooLarge: boolean };
+
+export type ClipboardEffect =
+  | {
+      readonly kind: "send-grab";
+      readonly selection: ClipboardSelection;
+      readonly serial: number;
+      readonly types: readonly number[];
+    }
+  | { readonly kind: "send-release"; readonly selection: ClipboardSelection }
+  | { readonly kind: "send-request"; readonly selection: ClipboardSelection; readonly type: number }
+  /** An answer without data: of type NONE when there is none, of the type asked for when it is too large. */
+  | { readonly kind: "send-empty"; readonly selection: ClipboardSelection; readonly type: number }
+  | {
+      readonly kind: "send-body";
+      readonly selection: ClipboardSelection;
+      readonly type: number;
+      readonly bodyId: number;
+    }
+  | { readonly kind: "offer-in-guest"; readonly selection: ClipboardSelection; readonly types: readonly number[] }
+  | { readonly kind: "withdraw-in-guest"; readonly selection: ClipboardSelection }
+  | {
+      readonly kind: "ask-guest";
+      readonly askId: number;
+      readonly selection: ClipboardSelection;
+      readonly type: number;
+    }
+  | { readonly kind: "cancel-ask"; readonly askId: number }
+  | { readonly kind: "refuse-guest"; readonly requestId: number }
+  /** Pass the host's body on to the guest. */
+  | {
+      readonly kind: "open-body";
+      readonly bodyId: number;
+      readonly requestId: number;
+      readonly type: number;
+      readonly bytes: number;
+    }
+  /** Gather the guest's body until it is whole. */
+  | { readonly kind: "collect-body"; readonly bodyId: number; readonly maxBytes: number }
+  /** Nobody wants this body: read over it. */
+  | { readonly kind: "refuse-body"; readonly bodyId: number }
+  /** Stop a body that was opened or collected. */
+  | { readonly kind: "abort-body"; readonly bodyId: number }
+  | { readonly kind: "await-host"; readonly requestId: number; readonly timeoutMs: number }
+  | { readonly kind: "await-guest"; readonly askId: number; readonly timeoutMs: number }
+  | { readonly kind: "note"; readonly text: string };
+
+type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
+
+const unowned: SelectionState = { owner: "nobody", types: [], serial: 0 };
+
+export const emptyClipboard: ClipboardState = {
+  viewer: undefined,
+  viewerMaxBytes: Number.POSITIVE_INFINITY,
+  selections: {
+    [ClipboardSelection.CLIPBOARD]: unowned,
+    [ClipboardSelection.PRIMARY]: unowned,
+    [ClipboardSelection.SECONDARY]: unowned,
+  },
+  guestRequests: [],
+  hostRequests: [],
+  nextAskId: 1,
+};
+
+export function clipboardStep(state: ClipboardState, input: ClipboardInput, policy: ClipboardPolicy): Step {
+  switch (input.kind) {
+    case "viewer-arrived":
+      return viewerArrived(state, input.viewer, policy);
+    case "viewer-changed":
+      return [{ ...state, viewer: input.viewer }, []];
+    case "viewer-left":
+      return viewerLeft(state);
+    case "viewer-limited":
+      return [{ ...state, viewerMaxBytes: input.maxBytes < 0 ? Number.POSITIVE_INFINITY : input.maxBytes }, []];
+    case "session-left":
+      return sessionLeft(state);
+    case "host-grabbed":
+      return hostGrabbed(state, input, policy);
+    case "host-released": {
+      if (state.selections[input.selection].owner !== "host") return [state, []];
+      return [owned(state, input.selection, "nobody", []), [{ kind: "withdraw-in-guest", selection: input.selection }]];
+    }
+    case "host-requested":
+      return hostRequested(state, input.selection, input.type);
+    case "host-answered":
+      return hostAnswered(state, input);
+    case "host-silent":
+      return hostSilent(state, input.requestId);
+    case "guest-grabbed":
+      return guestGrabbed(state, input.selection, input.types, policy);
+    case "guest-released":
+      return guestReleased(state, input.selection);
+    case "guest-requested":
+      return guestRequested(state, input);
+    case "guest-cancelled":
+      return guestCancelled(state, input.requestId);
+    case "guest-answered":
+      return guestAnswered(state, input.askId, input.bodyId, policy);
+    case "guest-refused":
+    case "guest-silent":
+      return guestRefused(state, input.askId, input.kind === "guest-silent");
+    case "body-finished":
+      return bodyFinished(state, input.bodyId, input.bytes);
+    case "body-failed":
+      return bodyFailed(state, input.bodyId, input.tooLarge);
+    default:
+      return input satisfies never;
+  }
+}
+
+const allSelections = Object.values(ClipboardSelection);
+
+function viewerArrived(before: ClipboardState, viewer: ClipboardViewer, policy: ClipboardPolicy): Step {
+  const [cleared, effects] = viewerLeft(before);
+  let state: ClipboardState = { ...cleared, viewer };
+  const grabs: ClipboardEffect[] = [];
+  for (const selection of allSelections) {
+    state = withSerial(state, selection, 0);
+    const { owner, types } = state.selections[selection];
+    if (owner !== "guest") continue;
+    // What was copied before this viewer came is as good as what is copied after.
+    const [next, grab] = grabFor(state, selection, types, policy);
+    state = next;
+    grabs.push(...grab);
+  }
+  return [state, [...effects, ...grabs]];
+}
+
+function viewerLeft(before: ClipboardState): Step {
+  const effects: ClipboardEffect[] = [];
+  for (const request of before.guestRequests) effects.push(...giveUpGuestRequest(request));
+  for (const request of before.hostRequests) effects.push(...giveUpHostRequest(request));
+  let state: ClipboardState = {
+    ...before,
+    viewer: undefined,
+    viewerMaxBytes: Number.POSITIVE_INFINITY,
+    guestRequests: [],
+    hostRequests: [],
+  };
+  for (const selection of allSelections) {
+    if (state.selections[selection].owner !== "host") continue;
+    state = owned(state, selection, "nobody", []);
+    effects.push({ kind: "withdraw-in-guest", selection });
+  }
+  return [state, effects];
+}
+
+function sessionLeft(before: ClipboardState): Step {
+  const effects: ClipboardEffect[] = [];
+  let state: ClipboardState = { ...before, guestRequests: [], hostRequests: [] };
+  for (const request of before.guestRequests) {
+    if (typeof request.phase === "object") effects.push({ kind: "abort-body", bodyId: request.phase.bodyId });
+  }
+  for (const request of before.hostRequests) effects.push(...refuseHost(request));
+  for (const selection of allSelections) {
+    if (state.selections[selection].owner !== "guest") continue;
+    state = owned(state, selection, "nobody", []);
+    if (canTell(state, selection)) effects.push({ kind: "send-release", selection });
+  }
+  return [state, effects];
+}
+
+function hostGrabbed(
+  before: ClipboardState,
+  input: Extract<ClipboardInput, { kind: "host-grabbed" }>,
+  policy: ClipboardPolicy,
+): Step {
+  const { selection } = input;
+  if (before.viewer === undefined) return [before, []];
+  const own = before.selections[selection].serial;
+  if (before.viewer.serial) {
+    // Both sides grabbed at once: the viewer wins, and its number is one behind ours.
+    const lostRace = input.serial === (own - 1) >>> 0;
+    if (input.serial !== own && !lostRace) {
+      return [before, [{ kind: "note", text: `grab ${input.serial} of the viewer discarded: ours is ${own}` }]];
+    }
+    if (!lostRace) before = withSerial(before, selection, (own + 1) >>> 0);
+  }
+  if (!policy.selections.includes(selection)) return [before, []];
+  const [cleared, effects] = refuseHostRequests(before, selection);
+  const types = policy.types.filter((type) => input.types.includes(type));
+  const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
+  const state = owned(cleared, selection, "host", ordered);
+  const offer: ClipboardEffect =
+    ordered.length > 0 ? { kind: "offer-in-guest", selection, types: ordered } : { kind: "withdraw-in-guest", selection };
+  return [state, [...effects, offer]];
+}
+
+function hostRequested(state: ClipboardState, selection: ClipboardSelection, type: number): Step {
+  const { owner, types } = state.selections[selection];
+  const none: ClipboardEffect = { kind: "send-empty", selection, type: ClipboardType.NONE };
+  if (state.viewer === undefined) return [state, []];
+  if (owner !== "guest" || !types.includes(type)) return [state, [none]];
+  if (state.hostRequests.length >= MAX_HOST_REQUESTS) return [state, [none]];
+  const askId = state.nextAskId;
+  const request: HostRequest = { askId, selection, type, phase: "asked" };
+  return [
+    { ...state, hostRequests: [...state.hostRequests, request], nextAskId: (askId % 0xffffffff) + 1 },
+    [
+      { kind: "ask-guest", askId, selection, type },
+      { kind: "await-guest", askId, timeoutMs: GUEST_ANSWER_TIMEOUT_MS },
+    ],
+  ];
+}
+
+function hostAnswered(state: ClipboardState, input: Extract<ClipboardInput, { kind: "host-answered" }>): Step {
+  const { selection, type, bodyId, bytes } = input;
+  // Answers carry no number: the oldest open question for this content is the one that was meant.
+  const request = state.guestRequests.find(
+    (open) => open.phase === "asked" && open.selection === selection && (open.type === type || type === ClipboardType.NONE),
+  );
+  if (request === undefined) return [state, [{ kind: "refuse-body", bodyId }]];
+  if (type === ClipboardType.NONE) {
+    const [next, effects] = refuseGuestRequests(state, request);
+    return [next, [{ kind: "refuse-body", bodyId }, ...effects]];
+  }
+  const receiving: GuestRequest = { ...request, phase: { bodyId } };
+  return [
+    { ...state, guestRequests: state.guestRequests.map((open) => (open === request ? receiving : open)) },
+    [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }],
+  ];
+}
+
+function hostSilent(state: ClipboardState, requestId: number): Step {
+  const request = state.guestRequests.find((open) => open.requestId === requestId && open.phase === "asked");
+  if (request === undefined) return [state, []];
+  const [next, effects] = refuseGuestRequests(state, request);
+  return [next, [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects]];
+}
+
+function guestGrabbed(
+  before: ClipboardState,
+  selection: ClipboardSelection,
+  offered: readonly number[],
+  policy: ClipboardPolicy,
+): Step {
+  if (!policy.selections.includes(selection)) return [before, []];
+  const types = offered.filter((type) => policy.types.includes(type));
+  // Nothing of it can be carried: for the viewer that is the same as nothing there.
+  if (types.length === 0) return guestReleased(before, selection);
+  const [cleared, effects] = refuseHostRequests(before, selection);
+  const state = owned(cleared, selection, "guest", types);
+  const [next, grab] = grabFor(state, selection, types, policy);
+  return [next, [...effects, ...grab]];
+}
+
+function guestReleased(before: ClipboardState, selection: ClipboardSelection): Step {
+  if (before.selections[selection].owner !== "guest") return [before, []];
+  const [cleared, effects] = refuseHostRequests(before, selection);
+  const state = owned(cleared, selection, "nobody", []);
+  return [state, canTell(state, selection) ? [...effects, { kind: "send-release", selection }] : effects];
+}
+
+function guestRequested(state: ClipboardState, input: Extract<ClipboardInput, { kind: "guest-requested" }>): Step {
+  const { requestId, selection, type } = input;
+  const { owner, types } = state.selections[selection];
+  const known = state.guestRequests.some((open) => open.requestId === requestId);
+  if (owner !== "host" || !types.includes(type) || known || state.guestRequests.length >= MAX_GUEST_REQUESTS) {
+    return [state, [{ kind: "refuse-guest", requestId }]];
+  }
+  const busy = state.guestRequests.some((open) => sameContent(open, input));
+  const request: GuestRequest = { requestId, selection, type, phase: busy ? "waiting" : "asked" };
+  return [
+    { ...state, guestRequests: [...state.guestRequests, request] },
+    busy ? [] : askHost(request),
+  ];
+}
+
+function guestCancelled(state: ClipboardState, requestId: number): Step {
+  const request = state.guestRequests.find((open) => open.requestId === requestId);
+  if (request === undefined) return [state, []];
+  const [next, effects] = dropGuestRequest(state, request);
+  const abort: ClipboardEffect[] =
+    typeof request.phase === "object" ? [{ kind: "abort-body", bodyId: request.phase.bodyId }] : [];
+  return [next, [...abort, ...effects]];
+}
+
+function guestAnswered(state: ClipboardState, askId: number, bodyId: number, policy: ClipboardPolicy): Step {
+  const request = state.hostRequests.find((open) => open.askId === askId && open.phase === "asked");
+  if (request === undefined) return [state, [{ kind: "refuse-body", bodyId }]];
+  const collecting: HostRequest = { ...request, phase: { bodyId } };
+  return [
+    { ...state, hostRequests: state.hostRequests.map((open) => (open === request ? collecting : open)) },
+    // The viewer's limit is where its own assertion fails, so it is not quite reached.
+    [{ kind: "collect-body", bodyId, maxBytes: Math.min(policy.maxBytes, state.viewerMaxBytes - 1) }],
+  ];
+}
+
+function guestRefused(state: ClipboardState, askId: number, silent: boolean): Step {
+  const request = state.hostRequests.find((open) => open.askId === askId && open.phase === "asked");
+  if (request === undefined) return [state, []];
+  const note: ClipboardEffect[] = silent ? [{ kind: "note", text: "the session did not answer the viewer's request" }] : [];
+  return [withoutHostRequest(state, request), [...note, ...refuseHost(request)]];
+}
+
+function bodyFinished(state: ClipboardState, bodyId: number, bytes: number): Step {
+  const toHost = state.hostRequests.find((open) => isBody(open.phase, bodyId));
+  if (toHost !== undefined) {
+    const { selection, type } = toHost;
+    const note: ClipboardEffect = { kind: "note", text: `guest to host: type ${type}: ${bytes} bytes` };
+    return [withoutHostRequest(state, toHost), [{ kind: "send-body", selection, type, bodyId }, note]];
+  }
+  const toGuest = state.guestRequests.find((open) => isBody(open.phase, bodyId));
+  if (toGuest === undefined) return [state, []];
+  const [next, effects] = dropGuestRequest(state, toGuest);
+  return [next, [{ kind: "note", text: `host to guest: type ${toGuest.type}: ${bytes} bytes` }, ...effects]];
+}
+
+function bodyFailed(state: ClipboardState, bodyId: number, tooLarge: boolean): Step {
+  const toHost = state.hostRequests.find((open) => isBody(open.phase, bodyId));
+  if (toHost !== undefined) {
+    const { selection, type } = toHost;
+    const answer: ClipboardEffect = { kind: "send-empty", selection, type: tooLarge ? type : ClipboardType.NONE };
+    return [withoutHostRequest(state, toHost), [answer]];
+  }
+  const toGuest = state.guestRequests.find((open) => isBody(open.phase, bodyId));
+  return toGuest === undefined ? [state, []] : dropGuestRequest(state, toGuest);
+}
+
+/** Takes the selection for the guest in the viewer's eyes too, if there is one to see it. */
+function grabFor(
+  state: ClipboardState,
+  selection: ClipboardSelection,
+  types: readonly number[],
+  policy: ClipboardPolicy,
+): Step {
+  if (!canTell(state, selection) || !policy.selections.includes(selection)) return [state, []];
+  const { serial } = state.selections[selection];
+  return [withSerial(state, selection, (serial + 1) >>> 0), [{ kind: "send-grab", selection, serial, types }]];
+}
+
+/** The viewer understands a message about this selection. */
+function canTell(state: ClipboardState, selection: ClipboardSelection): boolean {
+  const { viewer } = state;
+  return viewer?.clipboard === true && (viewer.selection || selection === ClipboardSelection.CLIPBOARD);
+}
+
+function owned(
+  state: ClipboardState,
+  selection: ClipboardSelection,
+  owner: SelectionState["owner"],
+  types: readonly number[],
+): ClipboardState {
+  const { serial } = state.selections[selection];
+  return { ...state, selections: { ...state.selections, [selection]: { owner, types, serial } } };
+}
+
+function withSerial(state: ClipboardState, selection: ClipboardSelection, serial: number): ClipboardState {
+  return { ...state, selections: { ...state.selections, [selection]: { ...state.selections[selection], serial } } };
+}
+
+function sameContent(a: GuestRequest, b: { readonly selection: ClipboardSelection; readonly type: number }): boolean {
+  return a.selection === b.selection && a.type === b.type;
+}
+
+function isBody(phase: GuestRequest["phase"] | HostRequest["phase"], bodyId: number): boolean {
+  return typeof phase === "object" && phase.bodyId === bodyId;
+}
+
+function askHost(request: GuestRequest): ClipboardEffect[] {
+  return [
+    { kind: "send-request", selection: request.selection, type: request.type },
+    { kind: "await-host", requestId: request.requestId, timeoutMs: ANSWER_TIMEOUT_MS },
+  ];
+}
+
+/** Takes one request out, and asks for the next that waited for the same content. */
+function dropGuestRequest(state: ClipboardState, gone: GuestRequest): Step {
+  const rest = state.guestRequests.filter((open) => open !== gone);
+  const next = gone.phase === "waiting" ? undefined : rest.find((open) => open.phase === "waiting" && sameContent(open, gone));
+  if (next === undefined) return [{ ...state, guestRequests: rest }, []];
+  const asked: GuestRequest = { ...next, phase: "asked" };
+  return [{ ...state, guestRequests: rest.map((open) => (open === next ? asked : open)) }, askHost(asked)];
+}
+
+/** Refuses one request and all that waited for the same: asking again would only make them wait again. */
+function refuseGuestRequests(state: ClipboardState, request: GuestRequest): Step {
+  const refused = state.guestRequests.filter(
+    (open) => open === request || (open.phase === "waiting" && sameContent(open, request)),
+  );
+  return [
+    { ...state, guestRequests: state.guestRequests.filter((open) => !refused.includes(open)) },
+    refused.map(({ requestId }) => ({ kind: "refuse-guest", requestId })),
+  ];
+}
+
+function giveUpGuestRequest(request: GuestRequest): ClipboardEffect[] {
+  return typeof request.phase === "object"
+    ? [{ kind: "abort-body", bodyId: request.phase.bodyId }]
+    : [{ kind: "refuse-guest", requestId: request.requestId }];
+}
+
+/** The guest need not go on with it. */
+function giveUpHostRequest(request: HostRequest): ClipboardEffect[] {
+  return typeof request.phase === "object"
+    ? [{ kind: "abort-body", bodyId: request.phase.bodyId }]
+    : [{ kind: "cancel-ask", askId: request.askId }];
+}
+
+/** What is asked must be answered, also when the answer is no. */
+function refuseHost(request: HostRequest): ClipboardEffect[] {
+  return [...giveUpHostRequest(request), { kind: "send-empty", selection: request.selection, type: ClipboardType.NONE }];
+}
+
+/** The owner changed: what was asked of the old one is answered NONE. */
+function refuseHostRequests(state: ClipboardState, selection: ClipboardSelection): Step {
+  const gone = state.hostRequests.filter((request) => request.selection === selection);
+  if (gone.length === 0) return [state, []];
+  return [
+    { ...state, hostRequests: state.hostRequests.filter((request) => request.selection !== selection) },
+    gone.flatMap(refuseHost),
+  ];
+}
+
+function withoutHostRequest(state: ClipboardState, gone: HostRequest): ClipboardState {
+  return { ...state, hostRequests: state.hostRequests.filter((request) => request !== gone) };
+}

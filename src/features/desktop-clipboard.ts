@@ -1,0 +1,38 @@
+// What the session needs of a desktop's clipboard, whatever protocol it speaks. Targets are named as applications name them.
+import type { ClipboardSelection } from "../wire/agent-constants.ts";
+
+/** Content in pieces. Iterating throws a BackendError when the rest cannot be had. */
+export type Content = AsyncIterable<Uint8Array>;
+
+/** An application wants what the viewer offers. */
+export interface Paste {
+  readonly selection: ClipboardSelection;
+  readonly target: string;
+  /** Aborted when the application no longer waits. */
+  readonly signal: AbortSignal;
+}
+
+/** The viewer's answer to a paste. */
+export interface PasteAnswer {
+  readonly content: Content;
+  /** Bytes, when known beforehand. */
+  readonly bytes: number | undefined;
+}
+
+export interface DesktopClipboardEvents {
+  /** An application has taken the selection and offers these targets. */
+  copied(selection: ClipboardSelection, targets: readonly string[]): void;
+  /** Nobody has the selection any more. */
+  cleared(selection: ClipboardSelection): void;
+  /** Undefined: it cannot be had. Never rejects. */
+  paste(paste: Paste): Promise<PasteAnswer | undefined>;
+}
+
+export interface DesktopClipboard extends AsyncDisposable {
+  /** Takes the selection, offering these targets. */
+  offer(selection: ClipboardSelection, targets: readonly string[]): void;
+  /** Gives the selection up, if it is ours. */
+  withdraw(selection: ClipboardSelection): void;
+  /** What the application that has the selection gives for a target. Iterating throws a BackendError `clipboard.*`. */
+  read(selection: ClipboardSelection, target: string, signal: AbortSignal): Content;
+}

@@ -1,0 +1,102 @@
+// The viewer's pointer as input events of an absolute device: MOUSE_STATE and the desktop's geometry in, events out.
+import { MouseButton } from "../wire/agent-constants.ts";
+import type { DisplayGeometry } from "../wire/link/messages.ts";
+import type { MouseState } from "../wire/mouse-state.ts";
+
+/** One `struct input_event` of linux/input.h without its time. */
+export interface InputEvent {
+  readonly type: number;
+  readonly code: number;
+  readonly value: number;
+}
+
+/** linux/input-event-codes.h */
+const EV_SYN = 0;
+const EV_KEY = 1;
+const EV_REL = 2;
+const EV_ABS = 3;
+const SYN_REPORT = 0;
+const REL_WHEEL = 8;
+const ABS_X = 0;
+const ABS_Y = 1;
+
+const keyOfButton: readonly (readonly [number, number])[] = [
+  [MouseButton.LEFT, 0x110],
+  [MouseButton.RIGHT, 0x111],
+  [MouseButton.MIDDLE, 0x112],
+  [MouseButton.SIDE, 0x113],
+  [MouseButton.EXTRA, 0x114],
+];
+
+export interface PointerState {
+  /** Pixels on the whole desktop. */
+  readonly x: number;
+  readonly y: number;
+  readonly buttons: number;
+  readonly displays: readonly DisplayGeometry[];
+}
+
+export type PointerInput =
+  | { readonly kind: "host-moved"; readonly mouse: MouseState }
+  | { readonly kind: "geometry-reported"; readonly displays: readonly DisplayGeometry[] }
+  | { readonly kind: "viewer-left" };
+
+/** Until a session has told: one display at the origin, as large as need be. */
+const anyDisplay: DisplayGeometry = { displayId: 0, x: 0, y: 0, width: 0x8000, height: 0x8000 };
+
+export const restingPointer: PointerState = { x: 0, y: 0, buttons: 0, displays: [anyDisplay] };
+
+export function pointerStep(state: PointerState, input: PointerInput): readonly [PointerState, readonly InputEvent[]] {
+  switch (input.kind) {
+    case "geometry-reported":
+      return [{ ...state, displays: input.displays }, []];
+    case "host-moved":
+      return moved(state, input.mouse);
+    case "viewer-left": {
+      // A button held while the viewer goes would stay down for ever.
+      if (state.buttons === 0) return [state, []];
+      return [{ ...state, buttons: 0 }, [...buttonEvents(state.buttons, 0), report]];
+    }
+    default:
+      return input satisfies never;
+  }
+}
+
+/** Whether a display with this id is part of the desktop; a state for any other is dropped. */
+export function knowsDisplay(state: PointerState, displayId: number): boolean {
+  return displayOf(state, displayId) !== undefined;
+}
+
+const report: InputEvent = { type: EV_SYN, code: SYN_REPORT, value: 0 };
+
+function displayOf(state: PointerState, displayId: number): DisplayGeometry | undefined {
+  return state.displays.find((display) => display.displayId === displayId && display.width > 0 && display.height > 0);
+}
+
+function moved(state: PointerState, mouse: MouseState): readonly [PointerState, readonly InputEvent[]] {
+  const display = displayOf(state, mouse.displayId);
+  if (display === undefined) return [state, []];
+  const x = display.x + Math.min(mouse.x, display.width - 1);
+  const y = display.y + Math.min(mouse.y, display.height - 1);
+  const events: InputEvent[] = [];
+  if (x !== state.x) events.push({ type: EV_ABS, code: ABS_X, value: x });
+  if (y !== state.y) events.push({ type: EV_ABS, code: ABS_Y, value: y });
+  events.push(...buttonEvents(state.buttons, mouse.buttons), ...wheelEvents(state.buttons, mouse.buttons), report);
+  return [{ ...state, x, y, buttons: mouse.buttons }, events];
+}
+
+function buttonEvents(before: number, after: number): InputEvent[] {
+  const changed = before ^ after;
+  return keyOfButton
+    .filter(([mask]) => (changed & mask) !== 0)
+    .map(([mask, key]) => ({ type: EV_KEY, code: key, value: (after & mask) === 0 ? 0 : 1 }));
+}
+
+/** A turn of the wheel is a press and a release of a button; the press is the turn. */
+function wheelEvents(before: number, after: number): InputEvent[] {
+  const pressed = after & ~before;
+  const events: InputEvent[] = [];
+  if ((pressed & MouseButton.UP) !== 0) events.push({ type: EV_REL, code: REL_WHEEL, value: 1 });
+  if ((pressed & MouseButton.DOWN) !== 0) events.push({ type: EV_REL, code: REL_WHEEL, value: -1 });
+  return events;
+}

@@ -1,0 +1,118 @@
+// What each command takes on the command line, once: for parsing, for checking and for --help.
+import { parseArgs } from "node:util";
+import { ConfigError } from "../support/errors.ts";
+import { logLevels } from "../support/log.ts";
+
+interface Option {
+  /** What stands for the value in --help; absent for a switch. */
+  readonly value?: string;
+  readonly about: string;
+  readonly multiple?: true;
+  readonly pattern?: RegExp;
+}
+
+const absolute = /^\/./;
+
+const common = {
+  config: { value: "FILE", about: "configuration to read instead of /etc/tsvdagent/config.toml" },
+  log: { value: "LEVEL", about: `least urgent lines to write: ${logLevels.join(", ")}`, pattern: /^(error|warn|info|debug)$/ },
+  help: { about: "show this text" },
+  version: { about: "show the version" },
+} as const satisfies Record<string, Option>;
+
+const runOptions = {
+  port: { value: "PATH", about: "port to the host: a character device or a listening unix socket", pattern: absolute },
+  uinput: { value: "PATH|fifo:PATH|none", about: "where pointer events go", pattern: /^(none|fifo:\/.+|\/.+)$/ },
+  "no-logind": { about: "do not ask logind which session is active" },
+  "webdav-device": { value: "PATH", about: "port of the viewer's shared folder", pattern: absolute },
+  "webdav-listen": { value: "HOST:PORT", about: "where to serve it, may be repeated", multiple: true, pattern: /^.+:\d{1,5}$/ },
+  "share-device": { value: "PATH", about: "port on which the guest's folder is served", pattern: absolute },
+  "check-config": { about: "check the configuration and end" },
+  display: { value: "NAME", about: "X display, instead of $DISPLAY" },
+  "save-dir": { value: "DIR", about: "where files that are dropped are saved" },
+  ...common,
+} as const satisfies Record<string, Option>;
+
+/** Options whose feature is still to come: accepted, so that those who call us need not change when it is there. */
+export const notBuiltYet: readonly (keyof typeof runOptions)[] = [
+  "no-logind",
+  "webdav-device",
+  "webdav-listen",
+  "share-device",
+  "save-dir",
+];
+
+const commands = {
+  run: { about: "daemon and session in one process, in the foreground", options: runOptions },
+} as const;
+
+type ValuesOf<O> = {
+  readonly [K in keyof O]?: O[K] extends { multiple: true } ? string[] : O[K] extends { value: string } ? string : boolean;
+};
+
+export type CommandLine =
+  | { readonly command: "run"; readonly options: ValuesOf<typeof runOptions> }
+  | { readonly command: "help"; readonly text: string }
+  | { readonly command: "version" };
+
+/** Throws a ConfigError that says what is wrong and what is allowed. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h") return { command: "help", text: overview() };
+  if (name === "--version") return { command: "version" };
+  if (!isCommand(name)) throw new ConfigError(`unknown command ${name}: known are ${Object.keys(commands).join(", ")}`);
+  const options: Readonly<Record<string, Option>> = commands[name].options;
+  const values = parsed(name, options, rest);
+  if (values["help"] === true) return { command: "help", text: helpOf(name) };
+  if (values["version"] === true) return { command: "version" };
+  return { command: name, options: values };
+}
+
+function parsed(command: string, options: Readonly<Record<string, Option>>, args: readonly string[]): Record<string, unknown> {
+  const config = Object.entries(options).map(([name, { value, multiple }]) => [
+    name,
+    { type: value === undefined ? ("boolean" as const) : ("string" as const), multiple: multiple ?? false },
+  ]);
+  let values: Record<string, unknown>;
+  try {
+    values = parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: false, strict: true }).values;
+  } catch (error) {
+    const reason = error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error);
+    throw new ConfigError(`${reason}: see tsvdagent ${command} --help`);
+  }
+  for (const [name, given] of Object.entries(values)) {
+    const { pattern, value, about } = options[name] ?? { about: "" };
+    for (const text of [given].flat()) {
+      const isFine = typeof text !== "string" || (text !== "" && (pattern === undefined || pattern.test(text)));
+      if (!isFine) throw new ConfigError(`--${name} ${JSON.stringify(text)}: ${value} is expected: ${about}`);
+    }
+  }
+  return values;
+}
+
+function isCommand(name: string): name is keyof typeof commands {
+  return Object.hasOwn(commands, name);
+}
+
+function overview(): string {
+  const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(12)}${about}`);
+  return [
+    "tsvdagent: a SPICE guest agent",
+    "",
+    "usage: tsvdagent COMMAND [OPTION…]",
+    "",
+    ...lines,
+    "",
+    "tsvdagent COMMAND --help tells the options of one.",
+    "",
+  ].join("\n");
+}
+
+function helpOf(command: keyof typeof commands): string {
+  const entries: readonly (readonly [string, Option])[] = Object.entries(commands[command].options);
+  const lines = entries.map(([name, { value, about }]) => {
+    const left = `--${name}${value === undefined ? "" : ` ${value}`}`;
+    return left.length < 28 ? `  ${left.padEnd(30)}${about}` : `  ${left}\n${" ".repeat(32)}${about}`;
+  });
+  return [`usage: tsvdagent ${command} [OPTION…]: ${commands[command].about}`, "", ...lines, ""].join("\n");
+}

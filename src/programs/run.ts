@@ -1,0 +1,131 @@
+// `tsvdagent run`: both halves in one process, joined by a duplex in memory that carries the frames of the link.
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { duplexPair } from "node:stream";
+import { carriedTypes } from "../features/clipboard-targets.ts";
+import { systemClock } from "../support/clock.ts";
+import { narrowedByUser, readConfig } from "../support/config.ts";
+import type { Config } from "../support/config-schema.ts";
+import { ConfigError } from "../support/errors.ts";
+import type { Log, LogLevel } from "../support/log.ts";
+import { openPort } from "../system/ports/port.ts";
+import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
+import { ClipboardSelection } from "../wire/agent-constants.ts";
+import type { CommandLine } from "./command-line.ts";
+import { notBuiltYet } from "./command-line.ts";
+import { DaemonHalf } from "./daemon-half.ts";
+import { PrivilegedStart } from "./privileged-start.ts";
+import { SessionHalf } from "./session-half.ts";
+
+export type RunOptions = Extract<CommandLine, { command: "run" }>["options"];
+
+export interface RunContext {
+  readonly log: Log;
+  /** Takes effect at once. */
+  readonly setLogLevel: (level: LogLevel) => void;
+  /** Aborted when it is time to go. */
+  readonly stop: AbortSignal;
+  /** Called back when the configuration is to be read again. */
+  readonly onReload: (reload: () => void) => void;
+}
+
+const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
+/** Largest clipboard content either way. */
+const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
+
+/** Resolves when the signal is aborted and everything has been given back. Throws a ConfigError before it begins. */
+export async function run(options: RunOptions, context: RunContext): Promise<void> {
+  const { log, stop, setLogLevel } = context;
+  let config = await configFor(options);
+  setLogLevel(config.log.level);
+  if (options["check-config"] === true) return log.info("configuration: nothing wrong with it");
+  for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
+
+  const start = new PrivilegedStart(process.env);
+  let halves = await startHalves(config, options, context, start);
+  let changing: Promise<void> = Promise.resolve();
+  const reload = async (): Promise<void> => {
+    try {
+      const next = await configFor(options);
+      setLogLevel(next.log.level);
+      const same = JSON.stringify({ ...next, log: config.log }) === JSON.stringify(config);
+      config = next;
+      log.info(`configuration: read again: ${same ? "nothing to change" : "starting anew with it"}`);
+      if (same || stop.aborted) return;
+      await halves[Symbol.asyncDispose]();
+      halves = await startHalves(config, options, context, start);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      log.error(`configuration: kept as it was: ${error.message}`);
+    }
+  };
+  context.onReload(() => {
+    changing = changing.then(reload);
+  });
+  await new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    stop.addEventListener("abort", () => resolve());
+  });
+  await changing;
+  await halves[Symbol.asyncDispose]();
+}
+
+/** What the files say, with the command line over them. */
+async function configFor(options: RunOptions): Promise<Config> {
+  const system = await readConfig(options.config ?? SYSTEM_CONFIG, options.config !== undefined);
+  const config = await narrowedByUser(system, join(homedir(), ".config/tsvdagent/config.toml"));
+  return {
+    ...config,
+    log: { level: (options.log as LogLevel | undefined) ?? config.log.level },
+    port: { path: options.port ?? config.port.path },
+    pointer: { device: options.uinput ?? config.pointer.device },
+  };
+}
+
+async function startHalves(
+  config: Config,
+  options: RunOptions,
+  { log, stop }: RunContext,
+  start: PrivilegedStart,
+): Promise<AsyncDisposable> {
+  const pointer = pointerFor(config.pointer.device, log.of("pointer"));
+  await pointer?.open();
+  const open = await start.open((signal) => openPort(config.port.path, signal), stop, log);
+  const selections = config.clipboard.enabled
+    ? [ClipboardSelection.CLIPBOARD, ...(config.clipboard.primary ? [ClipboardSelection.PRIMARY] : [])]
+    : [];
+  const [daemonEnd, sessionEnd] = duplexPair();
+  const daemon = new DaemonHalf({
+    openPort: open,
+    link: daemonEnd,
+    pointer,
+    abilities: {
+      pointer: pointer !== undefined,
+      clipboard: config.clipboard.enabled,
+      display: config.display.resize,
+    },
+    clipboardPolicy: { selections, types: carriedTypes, maxBytes: MAX_CLIPBOARD_BYTES },
+    clock: systemClock,
+    log,
+  });
+  const session = new SessionHalf(
+    sessionEnd,
+    { display: options.display ?? process.env["DISPLAY"], selections, resize: config.display.resize },
+    systemClock,
+    log,
+  );
+  daemon.start();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await daemon[Symbol.asyncDispose]();
+      await session[Symbol.asyncDispose]();
+      await pointer?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function pointerFor(device: string, log: Log): FifoPointer | undefined {
+  if (device.startsWith("fifo:")) return new FifoPointer(device.slice("fifo:".length), log);
+  if (device !== "none") log.warn(`${device}: uinput is not built yet: start the viewer's host with agent-mouse=off`);
+  return undefined;
+}

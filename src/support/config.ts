@@ -1,0 +1,125 @@
+// Reads the configuration: TOML, checked key by key against the schema. A fault names file, line, key, value and what is allowed.
+import { readFile } from "node:fs/promises";
+import { parse, TomlError } from "smol-toml";
+import { type Config, type ConfigKey, configSchema } from "./config-schema.ts";
+import { ConfigError } from "./errors.ts";
+
+const schema: Readonly<Record<string, Readonly<Record<string, ConfigKey>>>> = configSchema;
+
+type Values = Record<string, Record<string, unknown>>;
+
+export const defaultConfig: Config = filledIn({});
+
+/** Throws a ConfigError. A missing file is one only when `required`. */
+export async function readConfig(path: string, required: boolean): Promise<Config> {
+  const text = await readText(path, required);
+  return text === undefined ? defaultConfig : filledIn(checked(path, text, () => true));
+}
+
+/** A user's own file may only take away from what the system allows. Throws a ConfigError. */
+export async function narrowedByUser(config: Config, path: string): Promise<Config> {
+  const text = await readText(path, false);
+  if (text === undefined) return config;
+  const values = checked(path, text, (key) => key.kind === "boolean" && key.userMayDisable === true);
+  const narrowed: Values = structuredClone(config);
+  for (const [table, keys] of Object.entries(values)) {
+    for (const [name, value] of Object.entries(keys)) {
+      const target = narrowed[table];
+      if (target !== undefined) target[name] = target[name] === true && value === true;
+    }
+  }
+  return filledIn(narrowed);
+}
+
+async function readText(path: string, required: boolean): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && !required) return undefined;
+    throw new ConfigError(`${path}: cannot be read: ${code ?? String(error)}`);
+  }
+}
+
+function checked(path: string, text: string, mayStand: (key: ConfigKey) => boolean): Values {
+  const values: Values = {};
+  for (const [table, keys] of Object.entries(parsed(path, text))) {
+    const known = schema[table];
+    const where = `${path}${lineOf(text, table)}`;
+    if (known === undefined) throw new ConfigError(`${where}: unknown table [${table}]: ${oneOf(Object.keys(schema))}`);
+    if (!isTable(keys)) throw new ConfigError(`${where}: ${table} = ${shown(keys)}: a table [${table}] is expected`);
+    values[table] = {};
+    for (const [name, value] of Object.entries(keys)) {
+      const at = `${path}${lineOf(text, table, name)}`;
+      const key = known[name];
+      if (key === undefined) {
+        throw new ConfigError(`${at}: unknown key ${table}.${name} = ${shown(value)}: ${oneOf(Object.keys(known))}`);
+      }
+      if (!mayStand(key)) throw new ConfigError(`${at}: ${table}.${name}: only the system's configuration may set it`);
+      const allowed = whatIsAllowed(key, value);
+      if (allowed !== undefined) throw new ConfigError(`${at}: ${table}.${name} = ${shown(value)}: allowed is ${allowed}`);
+      (values[table] as Record<string, unknown>)[name] = value;
+    }
+  }
+  return values;
+}
+
+function parsed(path: string, text: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    throw new ConfigError(`${path}:${error.line}: ${(error.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "")}`);
+  }
+}
+
+/** Undefined when the value may stand; else what may. */
+function whatIsAllowed(key: ConfigKey, value: unknown): string | undefined {
+  switch (key.kind) {
+    case "boolean":
+      return typeof value === "boolean" ? undefined : "true or false";
+    case "text":
+      return typeof value === "string" && key.pattern.test(value) ? undefined : key.allowed;
+    case "choice":
+      return typeof value === "string" && key.choices.includes(value) ? undefined : key.choices.map(shown).join(", ");
+    default:
+      return key satisfies never;
+  }
+}
+
+function filledIn(values: Values): Config {
+  const tables = Object.entries(schema).map(([table, keys]) => {
+    const filled = Object.entries(keys).map(([name, key]) => [name, values[table]?.[name] ?? key.default]);
+    return [table, Object.fromEntries(filled)];
+  });
+  // Table by table and key by key from the schema, and the values were checked against it.
+  return Object.fromEntries(tables) as Config;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function oneOf(names: readonly string[]): string {
+  return `known are ${names.join(", ")}`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "bigint" ? String(value) : JSON.stringify(value);
+}
+
+/** `:LINE` of a table's or a key's first mention; nothing where the text spells it in some other way. */
+function lineOf(text: string, table: string, name?: string): string {
+  const header = (line: string): string | undefined => /^\s*\[\s*([^\]]+?)\s*\]/.exec(line)?.[1]?.replace(/["']/g, "");
+  const keyName = (line: string): string | undefined => /^\s*([^=#]+?)\s*=/.exec(line)?.[1]?.replace(/["']/g, "");
+  let current: string | undefined;
+  for (const [index, line] of text.split("\n").entries()) {
+    current = header(line) ?? current;
+    const key = header(line) === undefined ? keyName(line) : undefined;
+    const full = current === undefined ? key : `${current}.${key}`;
+    const isTable = name === undefined && (header(line) === table || (current === undefined && key?.split(".")[0] === table));
+    const isKey = name !== undefined && key !== undefined && full === `${table}.${name}`;
+    if (isTable || isKey) return `:${index + 1}`;
+  }
+  return "";
+}

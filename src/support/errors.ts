@@ -1,0 +1,65 @@
+// Errors by fault: who is to blame decides what is done. DecodeError, the peer's nonsense, lives in wire/bytes.
+
+/** The channel to the host went away or cannot be had: open it again. */
+export type PortErrorCode =
+  | "port.missing"
+  | "port.busy"
+  | "port.denied"
+  | "port.not-a-port"
+  | "port.hung-up"
+  | "port.refused"
+  | "port.protocol"
+  | "port.failed";
+
+/** The desktop refused or is not there: keep what was, try the next way, tell the person. */
+export type BackendErrorCode =
+  | "display.unreachable"
+  | "display.lost"
+  | "display.request-failed"
+  | "display.no-randr"
+  | "monitors.too-large"
+  | "monitors.too-small"
+  | "monitors.overlap"
+  | "monitors.no-output"
+  | "monitors.refused"
+  | "clipboard.refused"
+  | "clipboard.no-answer"
+  | "clipboard.lost"
+  | "clipboard.too-large"
+  | "pointer.unavailable"
+  | "body.failed"
+  | "link.closed";
+
+abstract class CodedError<C extends string> extends Error {
+  readonly code: C;
+
+  constructor(code: C, detail: string, options?: ErrorOptions) {
+    super(detail, options);
+    this.code = code;
+  }
+}
+
+export class PortError extends CodedError<PortErrorCode> {
+  override readonly name = "PortError";
+}
+
+export class BackendError extends CodedError<BackendErrorCode> {
+  override readonly name = "BackendError";
+}
+
+/** The command line or the configuration is wrong: exit code 2. The text names file, line, key, value and what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Ours: nothing sensible can be done but to stop. */
+export class BugError extends Error {
+  override readonly name = "BugError";
+}
+
+/** One line for a log: stable code first, then the detail. Never content, which no error of ours carries. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as { readonly code?: unknown }).code;
+  return typeof code === "string" ? `${code}: ${error.message}` : error.message;
+}

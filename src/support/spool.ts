@@ -1,0 +1,190 @@
+// A body on its way between two speeds: written as it arrives, read as it is wanted.
+// What the reader leaves lying is kept in memory up to a bound and beyond it in an unlinked file.
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BackendError } from "./errors.ts";
+
+/** Bytes kept in memory before the file is used. */
+export const SPOOL_MEMORY_BYTES = 1024 * 1024;
+/** Bytes that go to or come from the file at once. */
+const FILE_STEP_BYTES = 512 * 1024;
+/** Small pieces are gathered into blocks: a body may come a byte at a time, and each piece has a price of its own. */
+const BLOCK_BYTES = 64 * 1024;
+
+let spoolCount = 0;
+
+/** First in, first out. One writer, one reader. */
+export class Spool implements AsyncDisposable {
+  #block: Buffer | undefined;
+  #blockFill = 0;
+  #head: Uint8Array[] = [];
+  #headBytes = 0;
+  #tail: Uint8Array[] = [];
+  #tailBytes = 0;
+  #file: FileHandle | undefined;
+  #fileStart = 0;
+  #fileEnd = 0;
+  #flushing: Promise<void> | undefined;
+  #ended = false;
+  #failure: BackendError | undefined;
+  #wake: (() => void) | undefined;
+  #written = 0;
+
+  /** Bytes written so far. */
+  get writtenBytes(): number {
+    return this.#written;
+  }
+
+  /** Bytes waiting in memory for the file: what a writer with a say in it should hold back for. */
+  get unflushedBytes(): number {
+    return this.#tailBytes;
+  }
+
+  /** Never waits, never keeps the piece's memory. */
+  write(piece: Uint8Array): void {
+    if (this.#ended || this.#failure !== undefined || piece.length === 0) return;
+    this.#written += piece.length;
+    for (let rest = piece; rest.length > 0; ) {
+      this.#block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      const part = rest.subarray(0, BLOCK_BYTES - this.#blockFill);
+      this.#block.set(part, this.#blockFill);
+      this.#blockFill += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#blockFill < BLOCK_BYTES) break;
+      this.#queue(this.#block);
+      this.#block = undefined;
+      this.#blockFill = 0;
+    }
+    this.#notify();
+  }
+
+  /** Resolves when the disk has taken what it was given last. */
+  async flushed(): Promise<void> {
+    await this.#flushing;
+  }
+
+  /** All is written. */
+  end(): void {
+    this.#ended = true;
+    this.#notify();
+  }
+
+  /** The rest will not come: the reader gets this error at once. */
+  fail(error: BackendError): void {
+    this.#failure ??= error;
+    this.#notify();
+  }
+
+  /** The next bytes, at most 512 KiB at once; undefined at the end. Throws what `fail` was given. */
+  async read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const piece = this.#takeHead() ?? (await this.#takeFile()) ?? this.#takeTail() ?? this.#takeBlock();
+      if (piece !== undefined) return piece;
+      if (this.#flushing !== undefined) await this.#flushing;
+      else if (this.#ended) return undefined;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) yield piece;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.fail(new BackendError("body.failed", "given up"));
+    await this.#flushing;
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#head = [];
+    this.#tail = [];
+    this.#block = undefined;
+  }
+
+  #queue(block: Uint8Array): void {
+    const drained = this.#fileStart === this.#fileEnd && this.#tailBytes === 0;
+    if (drained && this.#headBytes < SPOOL_MEMORY_BYTES) {
+      this.#fileStart = 0;
+      this.#fileEnd = 0;
+      this.#head.push(block);
+      this.#headBytes += block.length;
+      return;
+    }
+    this.#tail.push(block);
+    this.#tailBytes += block.length;
+    if (this.#tailBytes >= FILE_STEP_BYTES) this.#flushing ??= this.#flush();
+  }
+
+  #takeHead(): Uint8Array | undefined {
+    const piece = this.#head.shift();
+    if (piece !== undefined) this.#headBytes -= piece.length;
+    return piece;
+  }
+
+  async #takeFile(): Promise<Uint8Array | undefined> {
+    const size = Math.min(this.#fileEnd - this.#fileStart, FILE_STEP_BYTES);
+    if (size === 0 || this.#file === undefined) return undefined;
+    const { bytesRead, buffer } = await this.#file
+      .read(Buffer.allocUnsafeSlow(size), 0, size, this.#fileStart)
+      .catch((cause: unknown) => {
+        throw new BackendError("body.failed", "cannot read the body back from disk", { cause });
+      });
+    if (bytesRead === 0) throw new BackendError("body.failed", "the spool file is shorter than what was written");
+    this.#fileStart += bytesRead;
+    return buffer.subarray(0, bytesRead);
+  }
+
+  /** What has not gone to the file yet follows directly on what was read from it. */
+  #takeTail(): Uint8Array | undefined {
+    if (this.#flushing !== undefined || this.#fileStart !== this.#fileEnd) return undefined;
+    const piece = this.#tail.shift();
+    if (piece !== undefined) this.#tailBytes -= piece.length;
+    return piece;
+  }
+
+  /** The block that is still being filled is the last of all. */
+  #takeBlock(): Uint8Array | undefined {
+    if (this.#block === undefined || this.#blockFill === 0) return undefined;
+    if (this.#flushing !== undefined || this.#tailBytes > 0 || this.#fileStart !== this.#fileEnd) return undefined;
+    const piece = Uint8Array.from(this.#block.subarray(0, this.#blockFill));
+    this.#blockFill = 0;
+    return piece;
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      this.#file ??= await openUnlinked();
+      while (this.#tailBytes >= FILE_STEP_BYTES && this.#failure === undefined) {
+        const pieces = this.#tail;
+        const bytes = this.#tailBytes;
+        this.#tail = [];
+        const { bytesWritten } = await this.#file.writev(pieces, this.#fileEnd);
+        if (bytesWritten !== bytes) throw new Error(`${bytesWritten} of ${bytes} bytes written`);
+        this.#fileEnd += bytes;
+        this.#tailBytes -= bytes;
+        this.#notify();
+      }
+    } catch (error) {
+      this.fail(new BackendError("body.failed", "cannot keep the body on disk", { cause: error }));
+    } finally {
+      this.#flushing = undefined;
+      this.#notify();
+    }
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** A file without a name, 0600: gone when it is closed, whatever becomes of us. */
+async function openUnlinked(): Promise<FileHandle> {
+  spoolCount += 1;
+  const path = join(process.env["XDG_RUNTIME_DIR"] ?? tmpdir(), `tsvdagent-${process.pid}-${spoolCount}.spool`);
+  const file = await open(path, "wx+", 0o600);
+  await unlink(path);
+  return file;
+}

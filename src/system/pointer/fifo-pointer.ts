@@ -1,0 +1,88 @@
+// The pointer of Xspice: a FIFO that takes raw `struct input_event`s. Nobody reading it is no error, only no pointer.
+import { close, constants, fstat, open, writeSync } from "node:fs";
+import { promisify } from "node:util";
+import type { InputEvent } from "../../features/pointer.ts";
+import { BackendError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+
+/** `struct input_event` of linux/input.h on 64-bit machines: 16 bytes of time, then type, code, value. */
+const EVENT_BYTES = 24;
+
+export class FifoPointer implements AsyncDisposable {
+  readonly #path: string;
+  readonly #log: Log;
+  #fd: number | undefined;
+  #opening: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(path: string, log: Log) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  /** Opens it if there is a reader; without one the next event tries again. */
+  open(): Promise<void> {
+    this.#opening ??= this.#tryOpen().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Events that no one can take are dropped: a pointer's past is of no use. */
+  emit(events: readonly InputEvent[]): void {
+    if (this.#fd === undefined) {
+      void this.open();
+      return;
+    }
+    try {
+      writeSync(this.#fd, encodeInputEvents(events));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EAGAIN") return;
+      this.#log.warn(`${this.#path}: ${code ?? error}: waiting for a reader`);
+      this.#release();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#opening;
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#fd !== undefined) close(this.#fd, () => {});
+    this.#fd = undefined;
+  }
+
+  async #tryOpen(): Promise<void> {
+    try {
+      const fd = await openForWriting(this.#path);
+      if (this.#closed) close(fd, () => {});
+      else this.#fd = fd;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      // ENXIO: a FIFO that nobody reads yet. Anything else deserves a word.
+      if (code !== "ENXIO") this.#log.warn(`pointer.unavailable: ${message}`);
+    }
+  }
+}
+
+/** Only a FIFO will do: events written into a file by mistake would be lost and the file with them. */
+async function openForWriting(path: string): Promise<number> {
+  const fd = await promisify(open)(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  const found = await promisify(fstat)(fd);
+  if (found.isFIFO()) return fd;
+  close(fd, () => {});
+  throw new BackendError("pointer.unavailable", `${path} is no FIFO`);
+}
+
+export function encodeInputEvents(events: readonly InputEvent[]): Buffer {
+  const bytes = Buffer.alloc(events.length * EVENT_BYTES);
+  for (const [index, { type, code, value }] of events.entries()) {
+    bytes.writeUInt16LE(type, index * EVENT_BYTES + 16);
+    bytes.writeUInt16LE(code, index * EVENT_BYTES + 18);
+    bytes.writeInt32LE(value, index * EVENT_BYTES + 20);
+  }
+  return bytes;
+}

@@ -1,0 +1,143 @@
+// A port that is kept open: whatever closes it, it is opened again, at once or with growing pauses.
+import type { Duplex } from "node:stream";
+import { type Clock, sleep } from "../../support/clock.ts";
+import { describeError, PortError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+import type { OpenPort, PortOpener } from "./port.ts";
+
+/** Pauses between tries, doubling. */
+const REOPEN_MIN_MS = 50;
+const REOPEN_MAX_MS = 2000;
+
+export interface ReopeningPortHandlers {
+  opened(): void;
+  /** The bytes are the receiver's to keep. A PortError thrown from here closes the port, to be opened again. */
+  data(bytes: Uint8Array): void;
+  closed(): void;
+}
+
+export class ReopeningPort implements AsyncDisposable {
+  readonly #open: PortOpener;
+  readonly #handlers: ReopeningPortHandlers;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+  #stream: Duplex | undefined;
+  #closeNow: ((reason: PortError) => void) | undefined;
+  #pauseMs = REOPEN_MIN_MS;
+  #running: Promise<void> | undefined;
+
+  constructor(open: PortOpener, handlers: ReopeningPortHandlers, clock: Clock, log: Log) {
+    this.#open = open;
+    this.#handlers = handlers;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Begins to open; returns at once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  get isOpen(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** The host has shown that it is one: the next failure is a first failure again. */
+  confirm(): void {
+    this.#pauseMs = REOPEN_MIN_MS;
+  }
+
+  /** False: wait for `drained` before the next. Without an open port the bytes go nowhere, as without a viewer. */
+  write(bytes: Uint8Array): boolean {
+    return this.#stream === undefined || this.#stream.write(bytes);
+  }
+
+  /** Resolves when the port takes more, or is gone. */
+  drained(): Promise<void> {
+    const stream = this.#stream;
+    if (stream === undefined || !stream.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        stream.off("drain", done);
+        stream.off("close", done);
+        resolve();
+      };
+      stream.on("drain", done);
+      stream.on("close", done);
+    });
+  }
+
+  /** Lets the host wait for at most this long. */
+  hold(timeMs: number): void {
+    const stream = this.#stream;
+    if (stream === undefined || stream.isPaused()) return;
+    stream.pause();
+    this.#clock.after(timeMs, () => stream.resume());
+  }
+
+  /** Closes the port; it is opened again. */
+  reset(reason: PortError): void {
+    this.#closeNow?.(reason);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await using port = await this.#open(signal);
+        await this.#hold(port, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof PortError)) throw error;
+        this.#log.warn(`${describeError(error)}: trying again`);
+      }
+      await sleep(this.#clock, this.#pauseMs, signal);
+      this.#pauseMs = Math.min(this.#pauseMs * 2, REOPEN_MAX_MS);
+    }
+  }
+
+  /** Lives as long as one opening does. */
+  async #hold(port: OpenPort, signal: AbortSignal): Promise<void> {
+    const { stream } = port;
+    let reason: PortError | undefined;
+    const closed = new Promise<void>((resolve) => {
+      const finish = (): void => {
+        signal.removeEventListener("abort", finish);
+        resolve();
+      };
+      this.#closeNow = (why) => {
+        reason ??= why;
+        finish();
+      };
+      stream.on("close", finish);
+      stream.on("end", finish);
+      signal.addEventListener("abort", finish);
+      if (signal.aborted || stream.destroyed) finish();
+    });
+    this.#stream = stream;
+    this.#log.info("open");
+    this.#handlers.opened();
+    stream.on("data", (bytes: Uint8Array) => {
+      if (reason !== undefined) return;
+      try {
+        this.#handlers.data(bytes);
+      } catch (error) {
+        if (!(error instanceof PortError)) throw error;
+        this.#closeNow?.(error);
+      }
+    });
+    await closed;
+    stream.removeAllListeners("data");
+    this.#stream = undefined;
+    this.#closeNow = undefined;
+    this.#handlers.closed();
+    if (signal.aborted) return;
+    throw reason ?? new PortError("port.hung-up", "the host closed the port");
+  }
+}
