@@ -3,7 +3,10 @@ import { ClipboardType } from "../wire/agent-constants.ts";
 
 /** Names of a type, the one to ask for first. Compared without regard to case. */
 const targetNames: readonly (readonly [number, readonly string[]])[] = [
-  [ClipboardType.UTF8_TEXT, ["UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "COMPOUND_TEXT", "TEXT", "STRING"]],
+  [
+    ClipboardType.UTF8_TEXT,
+    ["UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "COMPOUND_TEXT", "TEXT", "STRING"],
+  ],
 ];
 
 /** The types this guest can carry. */

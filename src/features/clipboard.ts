@@ -282,7 +282,9 @@ function hostGrabbed(
   const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
   const state = owned(cleared, selection, "host", ordered);
   const offer: ClipboardEffect =
-    ordered.length > 0 ? { kind: "offer-in-guest", selection, types: ordered } : { kind: "withdraw-in-guest", selection };
+    ordered.length > 0
+      ? { kind: "offer-in-guest", selection, types: ordered }
+      : { kind: "withdraw-in-guest", selection };
   return [state, [...effects, offer]];
 }
 
@@ -307,7 +309,8 @@ function hostAnswered(state: ClipboardState, input: Extract<ClipboardInput, { ki
   const { selection, type, bodyId, bytes } = input;
   // Answers carry no number: the oldest open question for this content is the one that was meant.
   const request = state.guestRequests.find(
-    (open) => open.phase === "asked" && open.selection === selection && (open.type === type || type === ClipboardType.NONE),
+    (open) =>
+      open.phase === "asked" && open.selection === selection && (open.type === type || type === ClipboardType.NONE),
   );
   if (request === undefined) return [state, [{ kind: "refuse-body", bodyId }]];
   if (type === ClipboardType.NONE) {
@@ -360,10 +363,7 @@ function guestRequested(state: ClipboardState, input: Extract<ClipboardInput, { 
   }
   const busy = state.guestRequests.some((open) => sameContent(open, input));
   const request: GuestRequest = { requestId, selection, type, phase: busy ? "waiting" : "asked" };
-  return [
-    { ...state, guestRequests: [...state.guestRequests, request] },
-    busy ? [] : askHost(request),
-  ];
+  return [{ ...state, guestRequests: [...state.guestRequests, request] }, busy ? [] : askHost(request)];
 }
 
 function guestCancelled(state: ClipboardState, requestId: number): Step {
@@ -389,7 +389,9 @@ function guestAnswered(state: ClipboardState, askId: number, bodyId: number, pol
 function guestRefused(state: ClipboardState, askId: number, silent: boolean): Step {
   const request = state.hostRequests.find((open) => open.askId === askId && open.phase === "asked");
   if (request === undefined) return [state, []];
-  const note: ClipboardEffect[] = silent ? [{ kind: "note", text: "the session did not answer the viewer's request" }] : [];
+  const note: ClipboardEffect[] = silent
+    ? [{ kind: "note", text: "the session did not answer the viewer's request" }]
+    : [];
   return [withoutHostRequest(state, request), [...note, ...refuseHost(request)]];
 }
 
@@ -467,7 +469,8 @@ function askHost(request: GuestRequest): ClipboardEffect[] {
 /** Takes one request out, and asks for the next that waited for the same content. */
 function dropGuestRequest(state: ClipboardState, gone: GuestRequest): Step {
   const rest = state.guestRequests.filter((open) => open !== gone);
-  const next = gone.phase === "waiting" ? undefined : rest.find((open) => open.phase === "waiting" && sameContent(open, gone));
+  const next =
+    gone.phase === "waiting" ? undefined : rest.find((open) => open.phase === "waiting" && sameContent(open, gone));
   if (next === undefined) return [{ ...state, guestRequests: rest }, []];
   const asked: GuestRequest = { ...next, phase: "asked" };
   return [{ ...state, guestRequests: rest.map((open) => (open === next ? asked : open)) }, askHost(asked)];
@@ -499,7 +502,10 @@ function giveUpHostRequest(request: HostRequest): ClipboardEffect[] {
 
 /** What is asked must be answered, also when the answer is no. */
 function refuseHost(request: HostRequest): ClipboardEffect[] {
-  return [...giveUpHostRequest(request), { kind: "send-empty", selection: request.selection, type: ClipboardType.NONE }];
+  return [
+    ...giveUpHostRequest(request),
+    { kind: "send-empty", selection: request.selection, type: ClipboardType.NONE },
+  ];
 }
 
 /** The owner changed: what was asked of the old one is answered NONE. */

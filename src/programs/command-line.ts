@@ -15,7 +15,11 @@ const absolute = /^\/./;
 
 const common = {
   config: { value: "FILE", about: "configuration to read instead of /etc/tsvdagent/config.toml" },
-  log: { value: "LEVEL", about: `least urgent lines to write: ${logLevels.join(", ")}`, pattern: /^(error|warn|info|debug)$/ },
+  log: {
+    value: "LEVEL",
+    about: `least urgent lines to write: ${logLevels.join(", ")}`,
+    pattern: /^(error|warn|info|debug)$/,
+  },
   help: { about: "show this text" },
   version: { about: "show the version" },
 } as const satisfies Record<string, Option>;
@@ -25,7 +29,12 @@ const runOptions = {
   uinput: { value: "PATH|fifo:PATH|none", about: "where pointer events go", pattern: /^(none|fifo:\/.+|\/.+)$/ },
   "no-logind": { about: "do not ask logind which session is active" },
   "webdav-device": { value: "PATH", about: "port of the viewer's shared folder", pattern: absolute },
-  "webdav-listen": { value: "HOST:PORT", about: "where to serve it, may be repeated", multiple: true, pattern: /^.+:\d{1,5}$/ },
+  "webdav-listen": {
+    value: "HOST:PORT",
+    about: "where to serve it, may be repeated",
+    multiple: true,
+    pattern: /^.+:\d{1,5}$/,
+  },
   "share-device": { value: "PATH", about: "port on which the guest's folder is served", pattern: absolute },
   "check-config": { about: "check the configuration and end" },
   display: { value: "NAME", about: "X display, instead of $DISPLAY" },
@@ -47,7 +56,11 @@ const commands = {
 } as const;
 
 type ValuesOf<O> = {
-  readonly [K in keyof O]?: O[K] extends { multiple: true } ? string[] : O[K] extends { value: string } ? string : boolean;
+  readonly [K in keyof O]?: O[K] extends { multiple: true }
+    ? string[]
+    : O[K] extends { value: string }
+      ? string
+      : boolean;
 };
 
 export type CommandLine =
@@ -68,14 +81,23 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   return { command: name, options: values };
 }
 
-function parsed(command: string, options: Readonly<Record<string, Option>>, args: readonly string[]): Record<string, unknown> {
+function parsed(
+  command: string,
+  options: Readonly<Record<string, Option>>,
+  args: readonly string[],
+): Record<string, unknown> {
   const config = Object.entries(options).map(([name, { value, multiple }]) => [
     name,
     { type: value === undefined ? ("boolean" as const) : ("string" as const), multiple: multiple ?? false },
   ]);
   let values: Record<string, unknown>;
   try {
-    values = parseArgs({ args: [...args], options: Object.fromEntries(config), allowPositionals: false, strict: true }).values;
+    values = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(config),
+      allowPositionals: false,
+      strict: true,
+    }).values;
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error);
     throw new ConfigError(`${reason}: see tsvdagent ${command} --help`);

@@ -27,7 +27,12 @@ import {
 } from "../features/pointer.ts";
 import type { Clock } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
-import { type IncomingBody, type LinkControlMessage, LinkConnection, type OutgoingBody } from "../support/link-connection.ts";
+import {
+  type IncomingBody,
+  LinkConnection,
+  type LinkControlMessage,
+  type OutgoingBody,
+} from "../support/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import { Spool } from "../support/spool.ts";
 import { AgentChannel, type BodySink, type StreamedMessage } from "../system/agent-channel.ts";
@@ -320,7 +325,7 @@ export class DaemonHalf implements AsyncDisposable {
     out.signal.addEventListener("abort", () => body.stop());
     this.#link.send({ kind: "content-answer", requestId, type, bodyId: out.id, bytes });
     try {
-      for await (const piece of this.#watched(body.spool, () => body.stop())) await out.write(piece);
+      for await (const piece of this.#watched(body.spool, body)) await out.write(piece);
       out.end(true);
       this.#finished(bodyId, body);
     } catch (error) {
@@ -336,7 +341,7 @@ export class DaemonHalf implements AsyncDisposable {
     const body = this.#bodies.get(bodyId);
     if (body?.incoming === undefined) return;
     try {
-      for await (const piece of this.#watched(body.incoming, () => body.stop())) {
+      for await (const piece of this.#watched(body.incoming, body)) {
         body.spool.write(piece);
         if (body.spool.writtenBytes > maxBytes) {
           throw new BackendError("clipboard.too-large", `more than the ${maxBytes} bytes the viewer takes`);
@@ -352,14 +357,20 @@ export class DaemonHalf implements AsyncDisposable {
     }
   }
 
-  /** The same pieces; `stop` is called when nothing moves for BODY_IDLE_MS, on whichever side. */
-  async *#watched(pieces: AsyncIterable<Uint8Array>, stop: () => void): AsyncGenerator<Uint8Array> {
-    let timer = this.#parts.clock.after(BODY_IDLE_MS, stop);
+  /** The same pieces; the body is stopped when nothing of it has moved for BODY_IDLE_MS, on whichever side. */
+  async *#watched(pieces: AsyncIterable<Uint8Array>, body: Body): AsyncGenerator<Uint8Array> {
+    let taken = 0;
+    const movedBytes = (): number => body.spool.writtenBytes + taken;
+    const watch = (before: number): Disposable =>
+      this.#parts.clock.after(BODY_IDLE_MS, () => {
+        if (movedBytes() === before) body.stop();
+        else timer = watch(movedBytes());
+      });
+    let timer = watch(0);
     try {
       for await (const piece of pieces) {
-        timer[Symbol.dispose]();
-        timer = this.#parts.clock.after(BODY_IDLE_MS, stop);
         yield piece;
+        taken += piece.length;
       }
     } finally {
       timer[Symbol.dispose]();

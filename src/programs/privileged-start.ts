@@ -1,7 +1,7 @@
 // Started by sudo: the port and the pointer are opened as root, and then root is given up before anything else is touched.
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
-import { systemClock, sleep } from "../support/clock.ts";
+import { sleep, systemClock } from "../support/clock.ts";
 import { ConfigError, describeError, PortError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { OpenPort, PortOpener } from "../system/ports/port.ts";

@@ -1,15 +1,15 @@
 // `tsvdagent run`: both halves in one process, joined by a duplex in memory that carries the frames of the link.
-import { homedir } from "node:os";
+import { homedir, setPriority } from "node:os";
 import { join } from "node:path";
 import { duplexPair } from "node:stream";
 import { carriedTypes } from "../features/clipboard-targets.ts";
 import { systemClock } from "../support/clock.ts";
 import { narrowedByUser, readConfig } from "../support/config.ts";
 import type { Config } from "../support/config-schema.ts";
-import { ConfigError } from "../support/errors.ts";
+import { ConfigError, describeError } from "../support/errors.ts";
 import type { Log, LogLevel } from "../support/log.ts";
-import { openPort } from "../system/ports/port.ts";
 import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
+import { openPort } from "../system/ports/port.ts";
 import { ClipboardSelection } from "../wire/agent-constants.ts";
 import type { CommandLine } from "./command-line.ts";
 import { notBuiltYet } from "./command-line.ts";
@@ -30,6 +30,8 @@ export interface RunContext {
 }
 
 const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
+/** Niceness. */
+const PRIORITY = -5;
 /** Largest clipboard content either way. */
 const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
 
@@ -41,6 +43,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
   if (options["check-config"] === true) return log.info("configuration: nothing wrong with it");
   for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
 
+  askForPriority(log);
   const start = new PrivilegedStart(process.env);
   let halves = await startHalves(config, options, context, start);
   let changing: Promise<void> = Promise.resolve();
@@ -68,6 +71,18 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
   });
   await changing;
   await halves[Symbol.asyncDispose]();
+}
+
+/**
+ * A host that finds the port full tries again only after 100 ms (spice-server), so what decides the speed of a paste is
+ * how soon we are scheduled. Only root may ask for that; anybody else does without.
+ */
+function askForPriority(log: Log): void {
+  try {
+    setPriority(PRIORITY);
+  } catch (error) {
+    log.debug(`priority: left as it is: ${describeError(error)}`);
+  }
 }
 
 /** What the files say, with the command line over them. */

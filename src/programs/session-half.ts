@@ -1,13 +1,13 @@
 // The session's half: what the user's desktop does for the viewer, told over the link by the daemon's half.
 import type { Duplex } from "node:stream";
+import { type Desktop, X11Desktop } from "../desktop/x11/x11-desktop.ts";
 import { targetsOfTypes, typeOfTarget, typesOfTargets } from "../features/clipboard-targets.ts";
 import type { Paste, PasteAnswer } from "../features/desktop-clipboard.ts";
-import { type Desktop, X11Desktop } from "../desktop/x11/x11-desktop.ts";
 import type { Clock } from "../support/clock.ts";
 import { describeError } from "../support/errors.ts";
-import { type LinkControlMessage, LinkConnection } from "../support/link-connection.ts";
+import { LinkConnection, type LinkControlMessage } from "../support/link-connection.ts";
 import type { Log } from "../support/log.ts";
-import { ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
 
 export interface SessionSettings {
@@ -183,7 +183,8 @@ export class SessionHalf implements AsyncDisposable {
         body.end(false);
       }
     } catch (error) {
-      if (!abort.signal.aborted) this.#log.warn(`clipboard: an application could not give its content: ${describeError(error)}`);
+      if (!abort.signal.aborted)
+        this.#log.warn(`clipboard: an application could not give its content: ${describeError(error)}`);
       if (!isAnswered) refuse();
     } finally {
       this.#asked.delete(requestId);

@@ -47,7 +47,12 @@ export const configSchema = {
     },
   },
   clipboard: {
-    enabled: { kind: "boolean", default: true, userMayDisable: true, about: "Copy and paste between guest and viewer." },
+    enabled: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "Copy and paste between guest and viewer.",
+    },
     primary: {
       kind: "boolean",
       default: true,
@@ -56,7 +61,12 @@ export const configSchema = {
     },
   },
   display: {
-    resize: { kind: "boolean", default: true, userMayDisable: true, about: "Let the screen follow the viewer's window." },
+    resize: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "Let the screen follow the viewer's window.",
+    },
   },
   pointer: {
     device: {

@@ -57,7 +57,8 @@ function checked(path: string, text: string, mayStand: (key: ConfigKey) => boole
       }
       if (!mayStand(key)) throw new ConfigError(`${at}: ${table}.${name}: only the system's configuration may set it`);
       const allowed = whatIsAllowed(key, value);
-      if (allowed !== undefined) throw new ConfigError(`${at}: ${table}.${name} = ${shown(value)}: allowed is ${allowed}`);
+      if (allowed !== undefined)
+        throw new ConfigError(`${at}: ${table}.${name} = ${shown(value)}: allowed is ${allowed}`);
       (values[table] as Record<string, unknown>)[name] = value;
     }
   }
@@ -69,7 +70,9 @@ function parsed(path: string, text: string): Record<string, unknown> {
     return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    throw new ConfigError(`${path}:${error.line}: ${(error.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "")}`);
+    throw new ConfigError(
+      `${path}:${error.line}: ${(error.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "")}`,
+    );
   }
 }
 
@@ -117,7 +120,8 @@ function lineOf(text: string, table: string, name?: string): string {
     current = header(line) ?? current;
     const key = header(line) === undefined ? keyName(line) : undefined;
     const full = current === undefined ? key : `${current}.${key}`;
-    const isTable = name === undefined && (header(line) === table || (current === undefined && key?.split(".")[0] === table));
+    const isTable =
+      name === undefined && (header(line) === table || (current === undefined && key?.split(".")[0] === table));
     const isKey = name !== undefined && key !== undefined && full === `${table}.${name}`;
     if (isTable || isKey) return `:${index + 1}`;
   }

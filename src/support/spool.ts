@@ -76,7 +76,7 @@ export class Spool implements AsyncDisposable {
     this.#notify();
   }
 
-  /** The next bytes, at most 512 KiB at once; undefined at the end. Throws what `fail` was given. */
+  /** The next bytes, 64 to 512 KiB at once until the last; undefined at the end. Throws what `fail` was given. */
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -143,11 +143,12 @@ export class Spool implements AsyncDisposable {
     return piece;
   }
 
-  /** The block that is still being filled is the last of all. */
+  /** The last block comes when it is full or nothing more will: what is read in morsels is slow to pass on. */
   #takeBlock(): Uint8Array | undefined {
-    if (this.#block === undefined || this.#blockFill === 0) return undefined;
+    if (!this.#ended || this.#block === undefined || this.#blockFill === 0) return undefined;
     if (this.#flushing !== undefined || this.#tailBytes > 0 || this.#fileStart !== this.#fileEnd) return undefined;
-    const piece = Uint8Array.from(this.#block.subarray(0, this.#blockFill));
+    const piece = this.#block.subarray(0, this.#blockFill);
+    this.#block = undefined;
     this.#blockFill = 0;
     return piece;
   }

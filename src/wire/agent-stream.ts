@@ -127,7 +127,10 @@ class Assembler {
     while (at < piece.length) {
       if (this.#messageEndedInChunk && this.#state.kind === "header") {
         this.#enter({ kind: "resync" });
-        this.#sink.dropped(this.#port, new DecodeError("chunk-overrun", "bytes after the end of a message in its chunk"));
+        this.#sink.dropped(
+          this.#port,
+          new DecodeError("chunk-overrun", "bytes after the end of a message in its chunk"),
+        );
       }
       at += this.#take(piece.subarray(at));
     }
@@ -192,14 +195,17 @@ class Assembler {
       this.#sink.dropped(this.#port, new DecodeError("bad-protocol", `protocol ${protocol}`));
       return;
     }
-    if (!isKnownType(type)) return this.#skip(size, new DecodeError("unknown-type", `message type ${type}, ${size} bytes`));
+    if (!isKnownType(type))
+      return this.#skip(size, new DecodeError("unknown-type", `message type ${type}, ${size} bytes`));
     const headBytes = this.#headSize(type);
     if (headBytes === undefined) {
-      if (size > MAX_WHOLE_BYTES) return this.#skip(size, new DecodeError("too-large", `${messageName(type)} of ${size} bytes`));
+      if (size > MAX_WHOLE_BYTES)
+        return this.#skip(size, new DecodeError("too-large", `${messageName(type)} of ${size} bytes`));
       if (size === 0) return this.#endWhole(type, new Uint8Array(0));
       return this.#enter({ kind: "whole", type, pieces: [], left: size });
     }
-    if (size < headBytes) return this.#skip(size, new DecodeError("truncated", `${messageName(type)} of ${size} bytes`));
+    if (size < headBytes)
+      return this.#skip(size, new DecodeError("truncated", `${messageName(type)} of ${size} bytes`));
     if (size > MAX_STREAMED_BYTES) throw new DecodeError("too-large", `${messageName(type)} of ${size} bytes`);
     this.#enter({ kind: "head", type, head: new Uint8Array(headBytes), dataBytes: size - headBytes });
   }

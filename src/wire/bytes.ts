@@ -116,7 +116,8 @@ export class ByteWriter {
 
   /** The finished bytes. A RangeError if fewer were written than announced. */
   finish(): Uint8Array {
-    if (this.#offset !== this.bytes.length) throw new RangeError(`${this.bytes.length - this.#offset} bytes not written`);
+    if (this.#offset !== this.bytes.length)
+      throw new RangeError(`${this.bytes.length - this.#offset} bytes not written`);
     return this.bytes;
   }
 

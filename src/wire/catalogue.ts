@@ -60,7 +60,10 @@ export type AgentMessage<N extends AgentMessageName = AgentMessageName> = {
 }[N];
 
 const byType = new Map<number, readonly [AgentMessageName, Entry<unknown>]>(
-  (Object.entries(catalogue) as [AgentMessageName, Entry<unknown>][]).map(([name, found]) => [found.type, [name, found]]),
+  (Object.entries(catalogue) as [AgentMessageName, Entry<unknown>][]).map(([name, found]) => [
+    found.type,
+    [name, found],
+  ]),
 );
 
 /** What to call a message type in a log, known or not. */

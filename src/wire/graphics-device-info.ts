@@ -24,10 +24,12 @@ export const graphicsDeviceInfo: Codec<GraphicsDeviceInfo> = {
   decode: (body) => {
     const reader = new ByteReader(body);
     const count = reader.u32();
-    if (count * deviceDisplayInfo.size > reader.left) throw new DecodeError("truncated", `${count} displays in ${reader.left} bytes`);
+    if (count * deviceDisplayInfo.size > reader.left)
+      throw new DecodeError("truncated", `${count} displays in ${reader.left} bytes`);
     const displays = Array.from({ length: count }, () => {
       const { deviceAddressLen, ...ids } = deviceDisplayInfo.read(reader);
-      if (deviceAddressLen > MAX_ADDRESS_BYTES) throw new DecodeError("too-large", `address of ${deviceAddressLen} bytes`);
+      if (deviceAddressLen > MAX_ADDRESS_BYTES)
+        throw new DecodeError("too-large", `address of ${deviceAddressLen} bytes`);
       const address = reader.bytes(deviceAddressLen);
       const end = address.indexOf(0);
       return { ...ids, deviceAddress: decodeUtf8(end < 0 ? address : address.subarray(0, end)) };

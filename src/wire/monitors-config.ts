@@ -35,7 +35,8 @@ export const monitorsConfig: Codec<MonitorsConfig> = {
     const count = reader.u32();
     const flags = reader.u32();
     if (count > MAX_MONITORS) throw new DecodeError("too-large", `${count} monitors, at most ${MAX_MONITORS}`);
-    if (count * monConfig.size > reader.left) throw new DecodeError("truncated", `${count} monitors in ${reader.left} bytes`);
+    if (count * monConfig.size > reader.left)
+      throw new DecodeError("truncated", `${count} monitors in ${reader.left} bytes`);
     const configs = Array.from({ length: count }, () => monConfig.read(reader));
     // Flag without tail: upstream 0.23 replays a stored config to a new session that way, so it is not an error.
     const hasSizes = (flags & MonitorsFlag.PHYSICAL_SIZE) !== 0 && reader.left >= count * monitorMm.size;

@@ -1,11 +1,5 @@
 // Makes the desktop's displays follow the viewer: one request at a time, the newest wins, and after each the truth is told.
-import {
-  type DesktopDisplay,
-  type Layout,
-  layoutFor,
-  roundedLayout,
-  sameLayout,
-} from "../../features/monitors.ts";
+import { type DesktopDisplay, type Layout, layoutFor, roundedLayout, sameLayout } from "../../features/monitors.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import type { DesktopGeometry } from "../../wire/link/messages.ts";

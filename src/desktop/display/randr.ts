@@ -1,9 +1,10 @@
 // Arranges the displays of an X server through RandR 1.3, as xrandr does it: all of a layout under one server grab,
 // and the old one again when any part of it is refused.
+
+import type x11 from "x11";
 import type { DesktopDisplay, DisplayState, Head, Layout } from "../../features/monitors.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
-import type x11 from "x11";
 import type { XConnection } from "../x11/x-connection.ts";
 import { modeTiming } from "./mode-timing.ts";
 
@@ -120,11 +121,7 @@ export class RandrDisplay implements DesktopDisplay {
     return this.#x.ask((callback) => this.#randr.CreateMode(this.#x.root, timing, callback));
   }
 
-  async #change(
-    before: Screen,
-    layout: Layout,
-    wanted: readonly Wanted[],
-  ): Promise<void> {
+  async #change(before: Screen, layout: Layout, wanted: readonly Wanted[]): Promise<void> {
     const taken = new Set<number>();
     const placed = wanted.map(({ head, output, mode }) => {
       // The CRTC it has, else its own by number, else any that is free.
@@ -143,12 +140,7 @@ export class RandrDisplay implements DesktopDisplay {
   }
 
   /** Switches off what is not wanted or would stick out, sizes the desktop, then places the rest. */
-  async #set(
-    before: Screen,
-    width: number,
-    height: number,
-    placed: readonly Placement[],
-  ): Promise<void> {
+  async #set(before: Screen, width: number, height: number, placed: readonly Placement[]): Promise<void> {
     for (const crtc of before.crtcs) {
       if (crtc.mode === NONE) continue;
       const stays = placed.some(({ id }) => id === crtc.id);
@@ -183,7 +175,8 @@ export class RandrDisplay implements DesktopDisplay {
         callback,
       ),
     );
-    if (status !== SUCCESS) throw new BackendError("monitors.refused", `the X server refused a mode (status ${status})`);
+    if (status !== SUCCESS)
+      throw new BackendError("monitors.refused", `the X server refused a mode (status ${status})`);
   }
 
   #setScreenSize(width: number, height: number): Promise<void> {
@@ -209,7 +202,8 @@ export class RandrDisplay implements DesktopDisplay {
       if (!mode.name.endsWith(MODE_SUFFIX) || used.has(mode.id)) continue;
       try {
         for (const output of outputs) {
-          if (output.modes.includes(mode.id)) await this.#x.check(() => this.#randr.DeleteOutputMode(output.id, mode.id));
+          if (output.modes.includes(mode.id))
+            await this.#x.check(() => this.#randr.DeleteOutputMode(output.id, mode.id));
         }
         await this.#x.check(() => this.#randr.DestroyMode(mode.id));
       } catch (error) {
@@ -232,7 +226,9 @@ export class RandrDisplay implements DesktopDisplay {
   }
 
   async #output(id: number, { config_timestamp }: x11.ScreenResources): Promise<Output> {
-    const info = await this.#x.ask<x11.OutputInfo>((callback) => this.#randr.GetOutputInfo(id, config_timestamp, callback));
+    const info = await this.#x.ask<x11.OutputInfo>((callback) =>
+      this.#randr.GetOutputInfo(id, config_timestamp, callback),
+    );
     return { id, name: info.name, crtc: info.crtc, crtcs: info.crtcs, modes: info.modes };
   }
 

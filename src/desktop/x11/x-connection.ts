@@ -107,7 +107,9 @@ export class XConnection implements AsyncDisposable {
     const client = await connected(display);
     try {
       const fixes = await required<x11.Fixes>((callback) => client.client.require("fixes", callback));
-      const randr = await required<x11.Randr>((callback) => client.client.require("randr", callback)).catch(() => undefined);
+      const randr = await required<x11.Randr>((callback) => client.client.require("randr", callback)).catch(
+        () => undefined,
+      );
       return new XConnection(client, fixes, randr);
     } catch (error) {
       client.client.stream.destroy();
@@ -209,7 +211,12 @@ export class XConnection implements AsyncDisposable {
         return { kind: "selection-notify", selection, target, property };
       }
       case PROPERTY_NOTIFY:
-        return { kind: "property-notify", window: field("wid"), property: field("atom"), deleted: field("state") === 1 };
+        return {
+          kind: "property-notify",
+          window: field("wid"),
+          property: field("atom"),
+          deleted: field("state") === 1,
+        };
       case this.fixes.firstEvent:
         return {
           kind: "selection-owner",

@@ -10,7 +10,10 @@ declare module "x11" {
 
   interface Client {
     readonly stream: import("node:net").Socket;
-    readonly eventParsers: Record<number, (type: number, seq: number, extra: number, code: number, raw: Buffer) => RawEvent>;
+    readonly eventParsers: Record<
+      number,
+      (type: number, seq: number, extra: number, code: number, raw: Buffer) => RawEvent
+    >;
     seq_num: number;
     on(event: "error", listener: (error: RequestFailure) => void): void;
     on(event: "event", listener: (event: RawEvent) => void): void;
@@ -18,17 +21,51 @@ declare module "x11" {
     require(extension: "fixes", callback: Callback<Fixes>): void;
     sync(): Promise<void>;
     AllocID(): number;
-    CreateWindow(id: number, parent: number, x: number, y: number, width: number, height: number, border: number, depth: number, klass: number, visual: number, values: { eventMask?: number }): void;
+    CreateWindow(
+      id: number,
+      parent: number,
+      x: number,
+      y: number,
+      width: number,
+      height: number,
+      border: number,
+      depth: number,
+      klass: number,
+      visual: number,
+      values: { eventMask?: number },
+    ): void;
     ChangeWindowAttributes(window: number, values: { eventMask: number }, callback: Callback<null>): void;
     InternAtom(onlyIfExists: boolean, name: string, callback: Callback<number>): void;
     GetAtomName(atom: number, callback: Callback<string>): void;
-    GetProperty(remove: 0 | 1, window: number, property: number, type: number, longOffset: number, longLength: number, callback: Callback<Property>): void;
-    ChangeProperty(mode: number, window: number, property: number, type: number, units: number, data: Buffer, callback: Callback<null>): void;
+    GetProperty(
+      remove: 0 | 1,
+      window: number,
+      property: number,
+      type: number,
+      longOffset: number,
+      longLength: number,
+      callback: Callback<Property>,
+    ): void;
+    ChangeProperty(
+      mode: number,
+      window: number,
+      property: number,
+      type: number,
+      units: number,
+      data: Buffer,
+      callback: Callback<null>,
+    ): void;
     DeleteProperty(window: number, property: number, callback?: Callback<null>): void;
     SetSelectionOwner(owner: number, selection: number, time?: number): void;
     GetSelectionOwner(selection: number, callback: Callback<number>): void;
     ConvertSelection(requestor: number, selection: number, target: number, property: number, time: number): void;
-    SendEvent(destination: number, propagate: boolean, eventMask: number, event: Buffer | object, callback: Callback<null>): void;
+    SendEvent(
+      destination: number,
+      propagate: boolean,
+      eventMask: number,
+      event: Buffer | object,
+      callback: Callback<null>,
+    ): void;
     GetGeometry(drawable: number, callback: Callback<{ readonly width: number; readonly height: number }>): void;
     GrabServer(): void;
     UngrabServer(): void;
@@ -122,9 +159,23 @@ declare module "x11" {
     DestroyMode(mode: number): void;
     AddOutputMode(output: number, mode: number): void;
     DeleteOutputMode(output: number, mode: number): void;
-    SetCrtcConfig(crtc: number, timestamp: number, configTimestamp: number, x: number, y: number, mode: number, rotation: number, outputs: readonly number[], callback: Callback<{ status: number }>): void;
+    SetCrtcConfig(
+      crtc: number,
+      timestamp: number,
+      configTimestamp: number,
+      x: number,
+      y: number,
+      mode: number,
+      rotation: number,
+      outputs: readonly number[],
+      callback: Callback<{ status: number }>,
+    ): void;
   }
 
   function createClient(options: { display: string; shm: false }, callback: Callback<Display>): Client;
-  function parseDisplay(display: string): { readonly protocol: string; readonly host: string; readonly displayNum: string | number };
+  function parseDisplay(display: string): {
+    readonly protocol: string;
+    readonly host: string;
+    readonly displayNum: string | number;
+  };
 }

@@ -52,6 +52,10 @@ export function portError(path: string, error: unknown): PortError {
     case "ECONNREFUSED":
       return new PortError("port.refused", `nobody listens at ${path}`, options);
     default:
-      return new PortError("port.failed", `${path}: ${error instanceof Error ? error.message : String(error)}`, options);
+      return new PortError(
+        "port.failed",
+        `${path}: ${error instanceof Error ? error.message : String(error)}`,
+        options,
+      );
   }
 }

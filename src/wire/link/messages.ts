@@ -45,7 +45,12 @@ export type LinkMessage =
   | { readonly kind: "clipboard-release"; readonly selection: ClipboardSelection }
   | { readonly kind: "viewer-left" }
   /** The asker chooses `requestId`; ids of the two directions have nothing to do with each other. */
-  | { readonly kind: "content-request"; readonly requestId: number; readonly selection: ClipboardSelection; readonly type: number }
+  | {
+      readonly kind: "content-request";
+      readonly requestId: number;
+      readonly selection: ClipboardSelection;
+      readonly type: number;
+    }
   /** `bodyId` undefined: the request cannot be served. `bytes` undefined: the size is not known yet. */
   | {
       readonly kind: "content-answer";
@@ -121,14 +126,19 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
   switch (type) {
     case LinkType.GUEST_XORG_RESOLUTION: {
       const count = data.length / displayFields.size;
-      if (!Number.isInteger(count) || count > MAX_DISPLAYS) throw new DecodeError("bad-value", `geometry of ${data.length} bytes`);
+      if (!Number.isInteger(count) || count > MAX_DISPLAYS)
+        throw new DecodeError("bad-value", `geometry of ${data.length} bytes`);
       const displays = Array.from({ length: count }, () => displayFields.read(reader));
       return { kind: "desktop-geometry", geometry: { width: arg1, height: arg2, displays } };
     }
     case LinkType.MONITORS_CONFIG:
       return { kind: "monitors-config", config: monitorsConfig.decode(data, bareLayout) };
     case LinkType.CLIPBOARD_GRAB:
-      return { kind: "clipboard-grab", selection: selectionOf(arg1), types: restOfU32(reader, "clipboard types", MAX_TYPES) };
+      return {
+        kind: "clipboard-grab",
+        selection: selectionOf(arg1),
+        types: restOfU32(reader, "clipboard types", MAX_TYPES),
+      };
     case LinkType.CLIPBOARD_RELEASE:
       return { kind: "clipboard-release", selection: selectionOf(arg1) };
     case LinkType.CLIENT_DISCONNECTED:

@@ -1,6 +1,7 @@
 // Reads what an application has on a selection: ICCCM 2.4, in one property or incrementally (2.7.2).
-import type { Content } from "../../../features/desktop-clipboard.ts";
+
 import { textEncodingOf } from "../../../features/clipboard-targets.ts";
+import type { Content } from "../../../features/desktop-clipboard.ts";
 import { toUtf8 } from "../../../features/text-encoding.ts";
 import type { Clock } from "../../../support/clock.ts";
 import { BackendError } from "../../../support/errors.ts";
@@ -84,7 +85,10 @@ export class SelectionReader implements Disposable {
     try {
       this.#x.client.ConvertSelection(this.#x.window, selection, target, property, CURRENT_TIME);
       const answer = await events.next(
-        (event) => event.kind === "selection-notify" && event.selection === selection && event.target === target &&
+        (event) =>
+          event.kind === "selection-notify" &&
+          event.selection === selection &&
+          event.target === target &&
           (event.property === property || event.property === 0),
       );
       if (answer.kind === "selection-notify" && answer.property === 0) {

@@ -24,7 +24,16 @@ interface Offer {
   readonly sinceTime: number;
 }
 
-const atomNamesUsed = ["TARGETS", "TIMESTAMP", "MULTIPLE", "ATOM", "ATOM_PAIR", "INTEGER", "INCR", "UTF8_STRING"] as const;
+const atomNamesUsed = [
+  "TARGETS",
+  "TIMESTAMP",
+  "MULTIPLE",
+  "ATOM",
+  "ATOM_PAIR",
+  "INTEGER",
+  "INCR",
+  "UTF8_STRING",
+] as const;
 type ServerAtoms = Readonly<Record<(typeof atomNamesUsed)[number], number>>;
 
 export class SelectionServer implements Disposable {

@@ -50,7 +50,11 @@ export class X11Clipboard implements DesktopClipboard {
   }
 
   /** Watches from now on, and tells what the selections hold already. */
-  static async start(x: XConnection, events: DesktopClipboardEvents, options: X11ClipboardOptions): Promise<X11Clipboard> {
+  static async start(
+    x: XConnection,
+    events: DesktopClipboardEvents,
+    options: X11ClipboardOptions,
+  ): Promise<X11Clipboard> {
     const { selections, clock, log } = options;
     const atoms = new Map<ClipboardSelection, number>();
     for (const selection of selections) atoms.set(selection, await x.atom(atomNames[selection]));

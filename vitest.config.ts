@@ -1,0 +1,24 @@
+import { defineConfig } from "vitest/config";
+
+const define = { TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") };
+
+export default defineConfig({
+  define,
+  test: {
+    projects: [
+      { define, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        define,
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // Real servers and clients on two cores: side by side they would only measure each other.
+          fileParallelism: false,
+        },
+      },
+    ],
+    coverage: { provider: "v8", include: ["src/**/*.ts"], reporter: ["text-summary", "html"] },
+  },
+});
