@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     level: () => level,
     write: (line) => void process.stderr.write(line),
     // systemd sets it where stderr goes to the journal.
-    journal: process.env["JOURNAL_STREAM"] !== undefined,
+    journal: process.env.JOURNAL_STREAM !== undefined,
   });
   const line = parseCommandLine(process.argv.slice(2));
   switch (line.command) {

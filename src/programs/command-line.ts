@@ -76,8 +76,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (!isCommand(name)) throw new ConfigError(`unknown command ${name}: known are ${Object.keys(commands).join(", ")}`);
   const options: Readonly<Record<string, Option>> = commands[name].options;
   const values = parsed(name, options, rest);
-  if (values["help"] === true) return { command: "help", text: helpOf(name) };
-  if (values["version"] === true) return { command: "version" };
+  if (values.help === true) return { command: "help", text: helpOf(name) };
+  if (values.version === true) return { command: "version" };
   return { command: name, options: values };
 }
 

@@ -20,10 +20,10 @@ export class PrivilegedStart {
 
   /** Throws a ConfigError when sudo's variables make no sense. */
   constructor(env: NodeJS.ProcessEnv) {
-    const isSudo = process.getuid?.() === 0 && env["SUDO_UID"] !== undefined;
+    const isSudo = process.getuid?.() === 0 && env.SUDO_UID !== undefined;
     this.#uid = isSudo ? idFrom("SUDO_UID", env) : undefined;
     this.#gid = isSudo ? idFrom("SUDO_GID", env) : 0;
-    this.#user = env["SUDO_USER"] ?? "";
+    this.#user = env.SUDO_USER ?? "";
   }
 
   /**
@@ -62,10 +62,10 @@ export class PrivilegedStart {
     process.setuid?.(uid);
     this.#isDropped = true;
     const { homedir } = userInfo();
-    process.env["HOME"] = homedir;
+    process.env.HOME = homedir;
     const runtime = `/run/user/${uid}`;
-    if (existsSync(runtime)) process.env["XDG_RUNTIME_DIR"] = runtime;
-    else delete process.env["XDG_RUNTIME_DIR"];
+    if (existsSync(runtime)) process.env.XDG_RUNTIME_DIR = runtime;
+    else delete process.env.XDG_RUNTIME_DIR;
   }
 }
 

@@ -9,7 +9,7 @@ import type { Config } from "../support/config-schema.ts";
 import { ConfigError, describeError } from "../support/errors.ts";
 import type { Log, LogLevel } from "../support/log.ts";
 import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
-import { openPort } from "../system/ports/port.ts";
+import { openPort } from "../system/ports/open-port.ts";
 import { ClipboardSelection } from "../wire/agent-constants.ts";
 import type { CommandLine } from "./command-line.ts";
 import { notBuiltYet } from "./command-line.ts";
@@ -125,7 +125,7 @@ async function startHalves(
   });
   const session = new SessionHalf(
     sessionEnd,
-    { display: options.display ?? process.env["DISPLAY"], selections, resize: config.display.resize },
+    { display: options.display ?? process.env.DISPLAY, selections, resize: config.display.resize },
     systemClock,
     log,
   );

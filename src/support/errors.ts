@@ -52,11 +52,6 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Ours: nothing sensible can be done but to stop. */
-export class BugError extends Error {
-  override readonly name = "BugError";
-}
-
 /** One line for a log: stable code first, then the detail. Never content, which no error of ours carries. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

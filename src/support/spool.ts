@@ -184,7 +184,7 @@ export class Spool implements AsyncDisposable {
 /** A file without a name, 0600: gone when it is closed, whatever becomes of us. */
 async function openUnlinked(): Promise<FileHandle> {
   spoolCount += 1;
-  const path = join(process.env["XDG_RUNTIME_DIR"] ?? tmpdir(), `tsvdagent-${process.pid}-${spoolCount}.spool`);
+  const path = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `tsvdagent-${process.pid}-${spoolCount}.spool`);
   const file = await open(path, "wx+", 0o600);
   await unlink(path);
   return file;

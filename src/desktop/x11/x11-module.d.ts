@@ -1,6 +1,6 @@
 // The part of the `x11` package that is used here; it has no types of its own.
 declare module "x11" {
-  type Callback<T> = (error: Error | null | undefined, result: T) => boolean | void;
+  type Callback<T> = (error: Error | null | undefined, result: T) => unknown;
 
   interface Display {
     readonly client: Client;
