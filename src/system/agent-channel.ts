@@ -53,7 +53,8 @@ export class AgentChannel implements AsyncDisposable {
   #stream: AgentStream | undefined;
   #queue: Outgoing[] = [];
   #queuedBytes = 0;
-  #sending: Promise<void> | undefined;
+  #isSending = false;
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(open: PortOpener, handlers: AgentChannelHandlers, clock: Clock, log: Log) {
     this.#handlers = handlers;
@@ -175,18 +176,18 @@ export class AgentChannel implements AsyncDisposable {
       this.#port.reset(new PortError("port.failed", "the host does not read what it asks for"));
       return;
     }
-    this.#sending ??= this.#sendAll().finally(() => {
-      this.#sending = undefined;
-    });
+    if (!this.#isSending) this.#sending = this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
+    this.#isSending = true;
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
       this.#queuedBytes -= item.frame.length;
       const opening = this.#stream;
       if (!this.#port.write(item.frame)) await this.#port.drained();
       if (item.body !== undefined) await this.#sendBody(item.body, opening);
     }
+    this.#isSending = false;
   }
 
   async #sendBody(body: Spool, opening: AgentStream | undefined): Promise<void> {

@@ -14,7 +14,8 @@ export class DisplayFollower implements AsyncDisposable {
   #reported: Layout | undefined;
   /** Viewers repeat what cannot be had: it is tried once. */
   #refused: Layout | undefined;
-  #working: Promise<void> | undefined;
+  #isWorking = false;
+  #working: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(display: DesktopDisplay, report: (geometry: DesktopGeometry) => void, log: Log) {
@@ -41,12 +42,11 @@ export class DisplayFollower implements AsyncDisposable {
   }
 
   #work(): void {
-    this.#working ??= this.#run().finally(() => {
-      this.#working = undefined;
-    });
+    if (!this.#isWorking) this.#working = this.#run();
   }
 
   async #run(): Promise<void> {
+    this.#isWorking = true;
     try {
       while (!this.#stopped && (this.#wanted !== undefined || this.#mustReport)) {
         const config = this.#wanted;
@@ -59,6 +59,8 @@ export class DisplayFollower implements AsyncDisposable {
       // The X server went away in the middle; its successor is asked anew.
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(describeError(error));
+    } finally {
+      this.#isWorking = false;
     }
   }
 

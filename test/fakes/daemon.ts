@@ -1,0 +1,81 @@
+// The daemon's half between a fake host and a fake session, on a port in memory and with time that stands still.
+import { duplexPair } from "node:stream";
+import type { InputEvent } from "../../src/features/pointer.ts";
+import { DaemonHalf } from "../../src/programs/daemon-half.ts";
+import { PortError } from "../../src/support/errors.ts";
+import { ClipboardSelection, ClipboardType } from "../../src/wire/agent-constants.ts";
+import { FakeHost, type FakeHostOptions } from "./fake-host.ts";
+import { FakeSession } from "./fake-session.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { recordingLog } from "./recording-log.ts";
+
+export interface DaemonUnderTest extends AsyncDisposable {
+  readonly session: FakeSession;
+  readonly clock: ManualClock;
+  readonly logged: readonly string[];
+  readonly pointerEvents: readonly InputEvent[];
+  /** How often the port has been opened. */
+  readonly openings: number;
+  /** The host of the present opening; waits for one, moving time on. */
+  host(): Promise<FakeHost>;
+}
+
+export interface DaemonOptions extends FakeHostOptions {
+  readonly pointer?: boolean;
+  readonly maxBytes?: number;
+}
+
+export async function daemonUnderTest(options: DaemonOptions = {}): Promise<DaemonUnderTest> {
+  const clock = new ManualClock();
+  const { log, lines } = recordingLog();
+  const session = new FakeSession();
+  const pointerEvents: InputEvent[] = [];
+  const waiting: FakeHost[] = [];
+  let openings = 0;
+  const daemon = new DaemonHalf({
+    openPort: async (signal) => {
+      if (signal.aborted) throw new PortError("port.failed", "stopped");
+      const [guestEnd, hostEnd] = duplexPair();
+      openings += 1;
+      hostEnd.on("close", () => guestEnd.destroy());
+      guestEnd.on("close", () => hostEnd.destroy());
+      waiting.push(new FakeHost(hostEnd, options));
+      return { stream: guestEnd, [Symbol.asyncDispose]: async () => void guestEnd.destroy() };
+    },
+    link: session.daemonEnd,
+    pointer: options.pointer === false ? undefined : { emit: (events) => pointerEvents.push(...events) },
+    abilities: { pointer: options.pointer !== false, clipboard: true, display: true },
+    clipboardPolicy: {
+      selections: [ClipboardSelection.CLIPBOARD, ClipboardSelection.PRIMARY],
+      types: [ClipboardType.UTF8_TEXT],
+      maxBytes: options.maxBytes ?? 512 * 1024 * 1024,
+    },
+    clock,
+    log,
+  });
+  daemon.start();
+  return {
+    session,
+    clock,
+    logged: lines,
+    pointerEvents,
+    get openings() {
+      return openings;
+    },
+    host: async () => {
+      for (let turn = 0; turn < 1000; turn += 1) {
+        const host = waiting.shift();
+        if (host !== undefined) return host;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (turn % 10 === 9) clock.advance(100);
+      }
+      throw new Error("the port was not opened");
+    },
+    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+  };
+}
+
+/** Lets everything happen that only waits for its turn. */
+export async function settled(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,69 @@
+// The session's half as a test plays it: the other end of the daemon's link.
+import { duplexPair, type Duplex } from "node:stream";
+import { type IncomingBody, LinkConnection, type LinkControlMessage } from "../../src/support/link-connection.ts";
+import { recordingLog } from "./recording-log.ts";
+
+type Kind = LinkControlMessage["kind"];
+type OfKind<K extends Kind> = Extract<LinkControlMessage, { kind: K }>;
+
+export class FakeSession {
+  readonly link: LinkConnection;
+  /** The end to give to the daemon's half. */
+  readonly daemonEnd: Duplex;
+  readonly messages: LinkControlMessage[] = [];
+  readonly #bodies = new Map<number, IncomingBody>();
+  #consumed = 0;
+
+  constructor() {
+    const [daemonEnd, ours] = duplexPair();
+    this.daemonEnd = daemonEnd;
+    this.link = new LinkConnection(
+      ours,
+      { message: (message) => this.#received(message), closed: () => {} },
+      recordingLog().log,
+    );
+  }
+
+  /** The next message of this kind that no earlier call has returned. */
+  async next<K extends Kind>(kind: K): Promise<OfKind<K>> {
+    for (let turn = 0; turn < 1000; turn += 1) {
+      const index = this.messages.findIndex((message, at) => at >= this.#consumed && message.kind === kind);
+      const found = this.messages[index];
+      if (found !== undefined) {
+        this.#consumed = index + 1;
+        return found as OfKind<K>;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const said = this.messages.slice(this.#consumed).map((message) => message.kind);
+    throw new Error(`no ${kind} from the daemon's half; it said ${said.join(", ") || "nothing"}`);
+  }
+
+  get unread(): readonly LinkControlMessage[] {
+    return this.messages.slice(this.#consumed);
+  }
+
+  /** Answers a request of the daemon with this content. */
+  async answer(request: OfKind<"content-request">, content: Uint8Array): Promise<void> {
+    const body = this.link.openBody();
+    this.link.send({ kind: "content-answer", requestId: request.requestId, type: request.type, bodyId: body.id });
+    await body.write(content);
+    body.end(true);
+  }
+
+  /** All of the body that an answer names. */
+  async content(answer: OfKind<"content-answer">): Promise<Buffer> {
+    const body = this.#bodies.get(answer.bodyId ?? 0);
+    if (body === undefined) throw new Error("the answer has no body");
+    const pieces: Uint8Array[] = [];
+    for await (const piece of body) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  /** A body must be taken when it is named: its end may come with the same bytes. */
+  #received(message: LinkControlMessage): void {
+    this.messages.push(message);
+    if (message.kind !== "content-answer" || message.bodyId === undefined) return;
+    this.#bodies.set(message.bodyId, this.link.incomingBody(message.bodyId));
+  }
+}
