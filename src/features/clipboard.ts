@@ -167,7 +167,7 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
     case "viewer-arrived":
       return viewerArrived(state, input.viewer, policy);
     case "viewer-changed":
-      return [{ ...state, viewer: input.viewer }, []];
+      return viewerChanged(state, input.viewer, policy);
     case "viewer-left":
       return viewerLeft(state);
     case "viewer-limited":
@@ -177,13 +177,15 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
     case "host-grabbed":
       return hostGrabbed(state, input, policy);
     case "host-released": {
-      if (state.selections[input.selection].owner !== "host") return [state, []];
-      return [owned(state, input.selection, "nobody", []), [{ kind: "withdraw-in-guest", selection: input.selection }]];
+      const { selection } = input;
+      if (state.selections[selection].owner !== "host") return [state, []];
+      const [next, refused] = refuseUnoffered(owned(state, selection, "nobody", []), selection);
+      return [next, [{ kind: "withdraw-in-guest", selection }, ...refused]];
     }
     case "host-requested":
       return hostRequested(state, input.selection, input.type);
     case "host-answered":
-      return hostAnswered(state, input);
+      return hostAnswered(state, input, policy);
     case "host-silent":
       return hostSilent(state, input.requestId);
     case "guest-grabbed":
@@ -226,6 +228,32 @@ function viewerArrived(before: ClipboardState, viewer: ClipboardViewer, policy: 
   return [state, [...effects, ...grabs]];
 }
 
+/** The same viewer understands more or less than before. */
+function viewerChanged(before: ClipboardState, viewer: ClipboardViewer, policy: ClipboardPolicy): Step {
+  let state: ClipboardState = { ...before, viewer };
+  const effects: ClipboardEffect[] = [];
+  for (const selection of allSelections) {
+    const could = canTell(before, selection);
+    const can = canTell(state, selection);
+    const { owner, types } = state.selections[selection];
+    if (could && !can) {
+      // No word about it can pass any more, not even that there is nothing.
+      const lost = state.hostRequests.filter((request) => request.selection === selection);
+      state = { ...state, hostRequests: state.hostRequests.filter((request) => request.selection !== selection) };
+      effects.push(...lost.flatMap(giveUpHostRequest));
+      if (owner !== "host") continue;
+      const [next, refused] = refuseUnoffered(owned(state, selection, "nobody", []), selection);
+      state = next;
+      effects.push({ kind: "withdraw-in-guest", selection }, ...refused);
+    } else if (can && !could && owner === "guest") {
+      const [next, grab] = grabFor(state, selection, types, policy);
+      state = next;
+      effects.push(...grab);
+    }
+  }
+  return [state, effects];
+}
+
 function viewerLeft(before: ClipboardState): Step {
   const effects: ClipboardEffect[] = [];
   for (const request of before.guestRequests) effects.push(...giveUpGuestRequest(request));
@@ -266,7 +294,7 @@ function hostGrabbed(
   policy: ClipboardPolicy,
 ): Step {
   const { selection } = input;
-  if (before.viewer === undefined) return [before, []];
+  if (before.viewer === undefined || !canTell(before, selection)) return [before, []];
   const own = before.selections[selection].serial;
   if (before.viewer.serial) {
     // Both sides grabbed at once: the viewer wins, and its number is one behind ours.
@@ -280,18 +308,18 @@ function hostGrabbed(
   const [cleared, effects] = refuseHostRequests(before, selection);
   const types = policy.types.filter((type) => input.types.includes(type));
   const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
-  const state = owned(cleared, selection, "host", ordered);
+  const [state, refused] = refuseUnoffered(owned(cleared, selection, "host", ordered), selection);
   const offer: ClipboardEffect =
     ordered.length > 0
       ? { kind: "offer-in-guest", selection, types: ordered }
       : { kind: "withdraw-in-guest", selection };
-  return [state, [...effects, offer]];
+  return [state, [...effects, offer, ...refused]];
 }
 
 function hostRequested(state: ClipboardState, selection: ClipboardSelection, type: number): Step {
   const { owner, types } = state.selections[selection];
   const none: ClipboardEffect = { kind: "send-empty", selection, type: ClipboardType.NONE };
-  if (state.viewer === undefined) return [state, []];
+  if (!canTell(state, selection)) return [state, []];
   if (owner !== "guest" || !types.includes(type)) return [state, [none]];
   if (state.hostRequests.length >= MAX_HOST_REQUESTS) return [state, [none]];
   const askId = state.nextAskId;
@@ -305,7 +333,11 @@ function hostRequested(state: ClipboardState, selection: ClipboardSelection, typ
   ];
 }
 
-function hostAnswered(state: ClipboardState, input: Extract<ClipboardInput, { kind: "host-answered" }>): Step {
+function hostAnswered(
+  state: ClipboardState,
+  input: Extract<ClipboardInput, { kind: "host-answered" }>,
+  policy: ClipboardPolicy,
+): Step {
   const { selection, type, bodyId, bytes } = input;
   // Answers carry no number: the oldest open question for this content is the one that was meant.
   const request = state.guestRequests.find(
@@ -313,9 +345,13 @@ function hostAnswered(state: ClipboardState, input: Extract<ClipboardInput, { ki
       open.phase === "asked" && open.selection === selection && (open.type === type || type === ClipboardType.NONE),
   );
   if (request === undefined) return [state, [{ kind: "refuse-body", bodyId }]];
-  if (type === ClipboardType.NONE) {
+  if (type === ClipboardType.NONE || bytes > policy.maxBytes) {
     const [next, effects] = refuseGuestRequests(state, request);
-    return [next, [{ kind: "refuse-body", bodyId }, ...effects]];
+    const note: ClipboardEffect[] =
+      bytes > policy.maxBytes
+        ? [{ kind: "note", text: `host to guest: type ${type}: ${bytes} bytes refused, at most ${policy.maxBytes}` }]
+        : [];
+    return [next, [{ kind: "refuse-body", bodyId }, ...effects, ...note]];
   }
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
   return [
@@ -342,9 +378,9 @@ function guestGrabbed(
   // Nothing of it can be carried: for the viewer that is the same as nothing there.
   if (types.length === 0) return guestReleased(before, selection);
   const [cleared, effects] = refuseHostRequests(before, selection);
-  const state = owned(cleared, selection, "guest", types);
+  const [state, refused] = refuseUnoffered(owned(cleared, selection, "guest", types), selection);
   const [next, grab] = grabFor(state, selection, types, policy);
-  return [next, [...effects, ...grab]];
+  return [next, [...effects, ...refused, ...grab]];
 }
 
 function guestReleased(before: ClipboardState, selection: ClipboardSelection): Step {
@@ -480,6 +516,21 @@ function dropGuestRequest(state: ClipboardState, gone: GuestRequest): Step {
 function refuseGuestRequests(state: ClipboardState, request: GuestRequest): Step {
   const refused = state.guestRequests.filter(
     (open) => open === request || (open.phase === "waiting" && sameContent(open, request)),
+  );
+  return [
+    { ...state, guestRequests: state.guestRequests.filter((open) => !refused.includes(open)) },
+    refused.map(({ requestId }) => ({ kind: "refuse-guest", requestId })),
+  ];
+}
+
+/** The viewer does not offer it any more: nobody waits in vain. Data that is on its way still arrives. */
+function refuseUnoffered(state: ClipboardState, selection: ClipboardSelection): Step {
+  const { owner, types } = state.selections[selection];
+  const refused = state.guestRequests.filter(
+    (open) =>
+      open.selection === selection &&
+      typeof open.phase !== "object" &&
+      (owner !== "host" || !types.includes(open.type)),
   );
   return [
     { ...state, guestRequests: state.guestRequests.filter((open) => !refused.includes(open)) },
