@@ -12,6 +12,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          globalSetup: "test/integration/build.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Real servers and clients on two cores: side by side they would only measure each other.

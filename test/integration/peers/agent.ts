@@ -1,0 +1,46 @@
+/** The agent as a user starts it: the built program in a process of its own. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type PeerProcess, startProcess } from "./processes.ts";
+import { makeTempDir } from "./temp-dir.ts";
+import { until } from "./until.ts";
+
+const program = fileURLToPath(new URL("../../../dist/tsvdagent.js", import.meta.url));
+
+export interface AgentOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: the one this test runs on. */
+  readonly node?: string;
+}
+
+export interface Agent extends AsyncDisposable {
+  readonly process: PeerProcess;
+  readonly pid: number;
+  /** Everything it has logged. */
+  readonly logged: string;
+  /** Waits until a line of the log matches. */
+  untilLogged(pattern: RegExp, timeoutMs?: number): Promise<void>;
+}
+
+/** `tsvdagent run` with these options and a home of its own, where no configuration of a developer can be in the way. */
+export async function startAgent(args: readonly string[], options: AgentOptions = {}): Promise<Agent> {
+  if (!existsSync(program)) throw new Error("dist/tsvdagent.js is missing: npm run build");
+  const home = makeTempDir("agent-home");
+  const started = await startProcess(options.node ?? process.execPath, [program, ...args], {
+    env: { HOME: home.path, ...options.env },
+  });
+  return {
+    process: started,
+    pid: started.pid,
+    get logged() {
+      return started.errors;
+    },
+    untilLogged: async (pattern, timeoutMs = 10_000) => {
+      await until(`the agent to log ${pattern}`, () => pattern.test(started.errors), timeoutMs);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await started[Symbol.asyncDispose]();
+      home[Symbol.dispose]();
+    },
+  };
+}

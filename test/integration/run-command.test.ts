@@ -1,0 +1,161 @@
+// `tsvdagent run` as a person or a service starts it, on a port that is a unix socket with a fake host behind it.
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { hostSocket } from "../fakes/host-socket.ts";
+import { startAgent } from "./peers/agent.ts";
+import { makeTempDir } from "./peers/temp-dir.ts";
+import { sleep } from "./peers/until.ts";
+
+const quiet = ["run", "--uinput", "none"];
+
+test("row 14: a port that is a listening unix socket is opened, and its host answered within 100 ms", async () => {
+  await using port = await hostSocket();
+  await using agent = await startAgent([...quiet, "--port", port.path]);
+  const host = await port.opened();
+  await agent.untilLogged(/port: open/);
+  const startMs = performance.now();
+  const { value } = await host.connectViewer();
+  expect(performance.now() - startMs).toBeLessThan(100);
+  expect(value).toEqual({ request: false, words: [0x000325e6] });
+});
+
+test("row 10: a host that is not there yet is waited for", async () => {
+  await using port = await hostSocket();
+  await port.stop();
+  await using agent = await startAgent([...quiet, "--port", port.path]);
+  await agent.untilLogged(/port\.(missing|refused)/);
+  await port.start();
+  await (await port.opened()).connectViewer();
+});
+
+test("row 11: a host that goes and comes back finds the agent again, in the same process", async () => {
+  await using port = await hostSocket();
+  await using agent = await startAgent([...quiet, "--port", port.path]);
+  for (let round = 0; round < 5; round += 1) {
+    const host = await port.opened();
+    await host.connectViewer();
+    host.close();
+  }
+  expect(agent.process.exit).toBeUndefined();
+});
+
+test("a host that accepts and hangs up at once is not tried in a busy loop", async () => {
+  await using port = await hostSocket();
+  await using _ = await startAgent([...quiet, "--port", port.path]);
+  const untilMs = performance.now() + 3000;
+  while (performance.now() < untilMs) (await port.opened(5000)).close();
+  expect(port.openings).toBeLessThan(10);
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "row 16: %s ends it with 0 in under 2 s, port open and idle",
+  async (signal) => {
+    await using port = await hostSocket();
+    await using agent = await startAgent([...quiet, "--port", port.path]);
+    const host = await port.opened();
+    await host.connectViewer();
+    const startMs = performance.now();
+    agent.process.signal(signal);
+    expect(await agent.process.ended).toEqual({ code: 0, signal: null });
+    expect(performance.now() - startMs).toBeLessThan(2000);
+    await host.closed;
+  },
+);
+
+test("row 16: SIGTERM ends it with 0 also while it waits for a port", async () => {
+  await using agent = await startAgent([...quiet, "--port", "/nonexistent/port"]);
+  await agent.untilLogged(/port\.missing/);
+  agent.process.signal("SIGTERM");
+  expect(await agent.process.ended).toEqual({ code: 0, signal: null });
+});
+
+test.each([
+  ["an unknown command", ["walk"], /unknown command walk: known are run/],
+  ["an unknown option", ["run", "--prot", "/x"], /Unknown option '--prot'/],
+  ["a relative port", ["run", "--port", "x"], /--port "x": PATH is expected/],
+  ["an unknown log level", ["run", "--log", "loud"], /--log "loud"/],
+  [
+    "a configuration that is not there",
+    ["run", "--config", "/nonexistent.toml"],
+    /\/nonexistent.toml: cannot be read: ENOENT/,
+  ],
+])("%s is told in one line, with exit code 2", async (_, args, expected) => {
+  await using agent = await startAgent(args);
+  expect((await agent.process.ended).code).toBe(2);
+  expect(agent.logged).toMatch(expected);
+  expect(agent.logged.trim().split("\n")).toHaveLength(1);
+});
+
+test("a configuration with a fault names file, line, key, value and what is allowed, with exit code 2", async () => {
+  using folder = makeTempDir("config");
+  const file = join(folder.path, "config.toml");
+  await writeFile(file, '[log]\nlevel = "info"\n\n[clipboard]\nprimary = "maybe"\n');
+  await using agent = await startAgent(["run", "--config", file]);
+  expect((await agent.process.ended).code).toBe(2);
+  expect(agent.logged).toBe(`tsvdagent: ${file}:5: clipboard.primary = "maybe": allowed is true or false\n`);
+});
+
+test("--check-config ends with 0 and opens nothing", async () => {
+  using folder = makeTempDir("config");
+  const file = join(folder.path, "config.toml");
+  await writeFile(file, "[display]\nresize = false\n");
+  await using agent = await startAgent(["run", "--check-config", "--config", file, "--port", "/nonexistent/port"]);
+  expect((await agent.process.ended).code).toBe(0);
+  expect(agent.logged).toContain("nothing wrong");
+});
+
+test("SIGHUP reads the configuration again: a good one is used, a bad one is told and the old one kept", async () => {
+  using folder = makeTempDir("config");
+  const file = join(folder.path, "config.toml");
+  await using port = await hostSocket();
+  await writeFile(file, "[clipboard]\nenabled = true\n");
+  await using agent = await startAgent([...quiet, "--port", port.path, "--config", file]);
+  const first = await (await port.opened()).connectViewer();
+  expect(first.value.words).toEqual([0x000325e6]);
+
+  await writeFile(file, "[clipboard]\nenabled = 3\n");
+  agent.process.signal("SIGHUP");
+  await agent.untilLogged(/configuration: kept as it was: .*:2: clipboard.enabled = 3: allowed is true or false/);
+
+  await writeFile(file, "[clipboard]\nenabled = false\n");
+  agent.process.signal("SIGHUP");
+  await agent.untilLogged(/configuration: read again/);
+  const second = await (await port.opened()).connectViewer();
+  expect(second.value.words).toEqual([0x00002186]);
+});
+
+test("options whose feature is still to come are accepted, and the log says so", async () => {
+  await using port = await hostSocket();
+  const later = [
+    "--no-logind",
+    "--webdav-listen",
+    "127.0.0.1:9843",
+    "--webdav-listen",
+    "[::1]:9843",
+    "--save-dir",
+    "/tmp",
+  ];
+  await using agent = await startAgent([...quiet, "--port", port.path, ...later]);
+  await (await port.opened()).connectViewer();
+  for (const name of ["no-logind", "webdav-listen", "save-dir"]) {
+    expect(agent.logged).toContain(`--${name}: not built yet, without effect`);
+  }
+});
+
+test("idle on a port it takes next to no processor time", async () => {
+  await using port = await hostSocket();
+  await using agent = await startAgent([...quiet, "--port", port.path]);
+  await (await port.opened()).connectViewer();
+  await sleep(1000);
+  const before = cpuTicks(agent.pid);
+  await sleep(2000);
+  expect(cpuTicks(agent.pid) - before).toBeLessThanOrEqual(5);
+});
+
+/** User and system time of a process in ticks of 10 ms (proc_pid_stat). */
+function cpuTicks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
