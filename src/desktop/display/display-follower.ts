@@ -52,15 +52,21 @@ export class DisplayFollower implements AsyncDisposable {
         const config = this.#wanted;
         this.#wanted = undefined;
         this.#mustReport = false;
-        if (config !== undefined) await this.#follow(config);
-        await this.#tell(config !== undefined);
+        await this.#serve(config);
       }
-    } catch (error) {
-      // The X server went away in the middle; its successor is asked anew.
-      if (!(error instanceof BackendError)) throw error;
-      this.#log.warn(describeError(error));
     } finally {
       this.#isWorking = false;
+    }
+  }
+
+  async #serve(config: MonitorsConfig | undefined): Promise<void> {
+    try {
+      if (config !== undefined) await this.#follow(config);
+      await this.#tell(config !== undefined);
+    } catch (error) {
+      // The X server went away in the middle; its successor is asked anew. A wish that came meanwhile is still heard.
+      if (!(error instanceof BackendError)) throw error;
+      this.#log.warn(describeError(error));
     }
   }
 

@@ -23,6 +23,8 @@ const V_SYNC = 10;
 const MIN_V_BACK_PORCH = 6;
 const MIN_V_BLANK_SECONDS = 460e-6;
 const CLOCK_STEP_HZ = 250_000;
+/** The field is 32 bits wide; beyond some 8300 by 8300 pixels a mode is slower than 60 Hz. */
+const MAX_CLOCK_HZ = 0xffffffff;
 
 /** Pixels in, at most 65535 - 160 wide. */
 export function modeTiming(width: number, height: number): ModeTiming {
@@ -33,7 +35,7 @@ export function modeTiming(width: number, height: number): ModeTiming {
   return {
     width,
     height,
-    dot_clock: Math.floor((REFRESH_HZ * vTotal * hTotal) / CLOCK_STEP_HZ) * CLOCK_STEP_HZ,
+    dot_clock: Math.floor(Math.min(REFRESH_HZ * vTotal * hTotal, MAX_CLOCK_HZ) / CLOCK_STEP_HZ) * CLOCK_STEP_HZ,
     h_sync_start: width + H_FRONT_PORCH,
     h_sync_end: width + H_FRONT_PORCH + H_SYNC,
     h_total: hTotal,

@@ -237,11 +237,14 @@ async function connected(display: string): Promise<x11.Display> {
   const missing = missingSocket(display);
   if (missing !== undefined) throw new BackendError("display.unreachable", `${display}: ${missing} is not there`);
   try {
-    return await required<x11.Display>((callback) => {
+    const connection = await required<x11.Display>((callback) => {
       const client = x11.createClient({ display, shm: false }, callback);
       // Before the connection stands errors come by the callback and, again, as events.
       client.on("error", () => {});
     });
+    // The library keeps the atoms of all connections in one object, where those of a server that has died live on.
+    connection.client.atoms = Object.create(connection.client.atoms);
+    return connection;
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     throw new BackendError("display.unreachable", `${display}: ${detail}`, { cause: error });

@@ -15,6 +15,8 @@ declare module "x11" {
       (type: number, seq: number, extra: number, code: number, raw: Buffer) => RawEvent
     >;
     seq_num: number;
+    /** By name; what is found here is not asked of the server. */
+    atoms: Readonly<Record<string, number>>;
     on(event: "error", listener: (error: RequestFailure) => void): void;
     on(event: "event", listener: (event: RawEvent) => void): void;
     require(extension: "randr", callback: Callback<Randr>): void;
