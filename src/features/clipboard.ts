@@ -4,6 +4,8 @@ import { ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
 
 /** Host or guest gives no first byte for this long: the asker is told no. */
 export const ANSWER_TIMEOUT_MS = 3000;
+/** The same for a host that was silent since its last grab: applications ask again under another name. */
+export const SILENT_HOST_TIMEOUT_MS = 1000;
 export const GUEST_ANSWER_TIMEOUT_MS = 5000;
 /** Questions of the host that wait for the guest at once; more are answered NONE. */
 const MAX_HOST_REQUESTS = 256;
@@ -25,6 +27,8 @@ interface SelectionState {
   readonly types: readonly number[];
   /** The next grab's number on this selection, modulo 2^32. */
   readonly serial: number;
+  /** The host left a question about what it offers unanswered. */
+  readonly silent: boolean;
 }
 
 /** The guest wants content of the viewer. */
@@ -147,7 +151,7 @@ export type ClipboardEffect =
 
 type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
 
-const unowned: SelectionState = { owner: "nobody", types: [], serial: 0 };
+const unowned: SelectionState = { owner: "nobody", types: [], serial: 0, silent: false };
 
 export const emptyClipboard: ClipboardState = {
   viewer: undefined,
@@ -355,7 +359,7 @@ function hostAnswered(
   }
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
   return [
-    { ...state, guestRequests: state.guestRequests.map((open) => (open === request ? receiving : open)) },
+    { ...withSilence(state, selection, false), guestRequests: state.guestRequests.map((open) => (open === request ? receiving : open)) },
     [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }],
   ];
 }
@@ -364,7 +368,7 @@ function hostSilent(state: ClipboardState, requestId: number): Step {
   const request = state.guestRequests.find((open) => open.requestId === requestId && open.phase === "asked");
   if (request === undefined) return [state, []];
   const [next, effects] = refuseGuestRequests(state, request);
-  return [next, [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects]];
+  return [withSilence(next, request.selection, true), [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects]];
 }
 
 function guestGrabbed(
@@ -399,7 +403,7 @@ function guestRequested(state: ClipboardState, input: Extract<ClipboardInput, { 
   }
   const busy = state.guestRequests.some((open) => sameContent(open, input));
   const request: GuestRequest = { requestId, selection, type, phase: busy ? "waiting" : "asked" };
-  return [{ ...state, guestRequests: [...state.guestRequests, request] }, busy ? [] : askHost(request)];
+  return [{ ...state, guestRequests: [...state.guestRequests, request] }, busy ? [] : askHost(state, request)];
 }
 
 function guestCancelled(state: ClipboardState, requestId: number): Step {
@@ -425,10 +429,11 @@ function guestAnswered(state: ClipboardState, askId: number, bodyId: number, pol
 function guestRefused(state: ClipboardState, askId: number, silent: boolean): Step {
   const request = state.hostRequests.find((open) => open.askId === askId && open.phase === "asked");
   if (request === undefined) return [state, []];
-  const note: ClipboardEffect[] = silent
-    ? [{ kind: "note", text: "the session did not answer the viewer's request" }]
-    : [];
-  return [withoutHostRequest(state, request), [...note, ...refuseHost(request)]];
+  const { selection } = request;
+  const effects: ClipboardEffect[] = silent
+    ? [{ kind: "note", text: "the session did not answer the viewer's request" }, ...refuseHost(request)]
+    : [{ kind: "send-empty", selection, type: ClipboardType.NONE }];
+  return [withoutHostRequest(state, request), effects];
 }
 
 function bodyFinished(state: ClipboardState, bodyId: number, bytes: number): Step {
@@ -480,7 +485,7 @@ function owned(
   types: readonly number[],
 ): ClipboardState {
   const { serial } = state.selections[selection];
-  return { ...state, selections: { ...state.selections, [selection]: { owner, types, serial } } };
+  return { ...state, selections: { ...state.selections, [selection]: { owner, types, serial, silent: false } } };
 }
 
 function withSerial(state: ClipboardState, selection: ClipboardSelection, serial: number): ClipboardState {
@@ -495,10 +500,15 @@ function isBody(phase: GuestRequest["phase"] | HostRequest["phase"], bodyId: num
   return typeof phase === "object" && phase.bodyId === bodyId;
 }
 
-function askHost(request: GuestRequest): ClipboardEffect[] {
+function withSilence(state: ClipboardState, selection: ClipboardSelection, silent: boolean): ClipboardState {
+  return { ...state, selections: { ...state.selections, [selection]: { ...state.selections[selection], silent } } };
+}
+
+function askHost(state: ClipboardState, { requestId, selection, type }: GuestRequest): ClipboardEffect[] {
+  const timeoutMs = state.selections[selection].silent ? SILENT_HOST_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
   return [
-    { kind: "send-request", selection: request.selection, type: request.type },
-    { kind: "await-host", requestId: request.requestId, timeoutMs: ANSWER_TIMEOUT_MS },
+    { kind: "send-request", selection, type },
+    { kind: "await-host", requestId, timeoutMs },
   ];
 }
 
@@ -509,7 +519,7 @@ function dropGuestRequest(state: ClipboardState, gone: GuestRequest): Step {
     gone.phase === "waiting" ? undefined : rest.find((open) => open.phase === "waiting" && sameContent(open, gone));
   if (next === undefined) return [{ ...state, guestRequests: rest }, []];
   const asked: GuestRequest = { ...next, phase: "asked" };
-  return [{ ...state, guestRequests: rest.map((open) => (open === next ? asked : open)) }, askHost(asked)];
+  return [{ ...state, guestRequests: rest.map((open) => (open === next ? asked : open)) }, askHost(state, asked)];
 }
 
 /** Refuses one request and all that waited for the same: asking again would only make them wait again. */

@@ -65,6 +65,8 @@ export function layoutFor(config: MonitorsConfig, limits: DisplayLimits): Layout
 
 /** Every head a multiple of 8 wide, as older drivers want it: what to try when the exact size is refused. */
 export function roundedLayout(layout: Layout): Layout {
+  // Nothing would be left of a narrower one.
+  if (layout.heads.some((head) => head.width < 8)) return layout;
   const heads = layout.heads.map((head) => ({ ...head, x: head.x & ~7, width: head.width & ~7 }));
   return { ...layout, heads, width: Math.max(...heads.map((head) => head.x + head.width)) };
 }

@@ -99,7 +99,7 @@ function parsed(
       strict: true,
     }).values;
   } catch (error) {
-    const reason = error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error);
+    const reason = error instanceof Error ? (error.message.split(/\.\s/)[0] ?? "") : String(error);
     throw new ConfigError(`${reason}: see tsvdagent ${command} --help`);
   }
   for (const [name, given] of Object.entries(values)) {

@@ -49,7 +49,7 @@ export class SessionHalf implements AsyncDisposable {
         {
           clipboard: {
             copied: (selection, targets) => this.#applicationCopied(selection, targets),
-            cleared: (selection) => this.#applicationCopied(selection, []),
+            cleared: (selection) => this.#nothingCopied(selection),
             paste: (paste) => this.#paste(paste),
           },
           geometry: (geometry) => this.#link.send({ kind: "desktop-geometry", geometry }),
@@ -115,7 +115,7 @@ export class SessionHalf implements AsyncDisposable {
   #lost(): void {
     this.#desktop = undefined;
     for (const abort of this.#asked.values()) abort.abort();
-    for (const selection of [...this.#copied.keys()]) this.#applicationCopied(selection, []);
+    for (const selection of [...this.#copied.keys()]) this.#nothingCopied(selection);
   }
 
   #linkClosed(): void {
@@ -128,13 +128,14 @@ export class SessionHalf implements AsyncDisposable {
     // An application that copies ends what the viewer offered, also when a new desktop comes.
     this.#viewerOffers.delete(selection);
     const types = typesOfTargets(targets);
-    if (types.size > 0) {
-      this.#copied.set(selection, types);
-      this.#link.send({ kind: "clipboard-grab", selection, types: [...types.keys()] });
-    } else {
-      this.#copied.delete(selection);
-      this.#link.send({ kind: "clipboard-release", selection });
-    }
+    if (types.size === 0) return this.#nothingCopied(selection);
+    this.#copied.set(selection, types);
+    this.#link.send({ kind: "clipboard-grab", selection, types: [...types.keys()] });
+  }
+
+  #nothingCopied(selection: ClipboardSelection): void {
+    this.#copied.delete(selection);
+    this.#link.send({ kind: "clipboard-release", selection });
   }
 
   /** An application wants what the viewer has. */

@@ -44,14 +44,16 @@ async function readText(path: string, required: boolean): Promise<string | undef
 function checked(path: string, text: string, mayStand: (key: ConfigKey) => boolean): Values {
   const values: Values = {};
   for (const [table, keys] of Object.entries(parsed(path, text))) {
-    const known = schema[table];
+    // Its own keys only: every object also has a `constructor`.
+    const known = Object.hasOwn(schema, table) ? schema[table] : undefined;
     const where = `${path}${lineOf(text, table)}`;
     if (known === undefined) throw new ConfigError(`${where}: unknown table [${table}]: ${oneOf(Object.keys(schema))}`);
     if (!isTable(keys)) throw new ConfigError(`${where}: ${table} = ${shown(keys)}: a table [${table}] is expected`);
     values[table] = {};
     for (const [name, value] of Object.entries(keys)) {
-      const at = `${path}${lineOf(text, table, name)}`;
-      const key = known[name];
+      // A key of an inline table stands where its table begins.
+      const at = `${path}${lineOf(text, `${table}.${name}`) || lineOf(text, table)}`;
+      const key = Object.hasOwn(known, name) ? known[name] : undefined;
       if (key === undefined) {
         throw new ConfigError(`${at}: unknown key ${table}.${name} = ${shown(value)}: ${oneOf(Object.keys(known))}`);
       }
@@ -108,22 +110,24 @@ function oneOf(names: readonly string[]): string {
 }
 
 function shown(value: unknown): string {
-  return typeof value === "bigint" ? String(value) : JSON.stringify(value);
+  // JSON has no word for what TOML calls nan and inf.
+  return typeof value === "bigint" || typeof value === "number" ? String(value) : JSON.stringify(value);
 }
 
-/** `:LINE` of a table's or a key's first mention; nothing where the text spells it in some other way. */
-function lineOf(text: string, table: string, name?: string): string {
-  const header = (line: string): string | undefined => /^\s*\[\s*([^\]]+?)\s*\]/.exec(line)?.[1]?.replace(/["']/g, "");
-  const keyName = (line: string): string | undefined => /^\s*([^=#]+?)\s*=/.exec(line)?.[1]?.replace(/["']/g, "");
-  let current: string | undefined;
+/** `:LINE` of the first mention of a table or of a key, `table.key`; nothing where the text spells it in some other way. */
+function lineOf(text: string, path: string): string {
+  let table = "";
   for (const [index, line] of text.split("\n").entries()) {
-    current = header(line) ?? current;
-    const key = header(line) === undefined ? keyName(line) : undefined;
-    const full = current === undefined ? key : `${current}.${key}`;
-    const isTable =
-      name === undefined && (header(line) === table || (current === undefined && key?.split(".")[0] === table));
-    const isKey = name !== undefined && key !== undefined && full === `${table}.${name}`;
-    if (isTable || isKey) return `:${index + 1}`;
+    const header = plain(/^\s*\[{1,2}([^\]]+)\]/.exec(line)?.[1]);
+    const key = plain(/^\s*([^=#[]+)=/.exec(line)?.[1]);
+    if (header !== undefined) table = header;
+    const here = header ?? (key === undefined || table === "" ? key : `${table}.${key}`);
+    if (here === path || here?.startsWith(`${path}.`) === true) return `:${index + 1}`;
   }
   return "";
+}
+
+/** A dotted name without quotes and blanks. */
+function plain(name: string | undefined): string | undefined {
+  return name?.replace(/["'\s]/g, "");
 }

@@ -89,6 +89,8 @@ export class LinkConnection implements AsyncDisposable {
   }
 
   #receive(message: LinkMessage): void {
+    // A message may close us; those that came with it are for nobody then.
+    if (this.#closed) return;
     switch (message.kind) {
       case "body-piece":
         this.#incoming.get(message.bodyId)?.arrived(message.piece);
@@ -228,7 +230,8 @@ export class IncomingBody {
   }
 
   arrived(piece: Uint8Array): void {
-    if (this.#outcome !== "open") return;
+    // An empty piece costs no credit, so keeping it would be keeping any number of them.
+    if (this.#outcome !== "open" || piece.length === 0) return;
     this.#buffered += piece.length;
     // The sender went beyond its credit: it is broken, and we are not to pay for it.
     if (this.#buffered > BODY_WINDOW_BYTES) return this.cancel();

@@ -62,8 +62,8 @@ export function createLog(options: LogOptions, nowMs: () => number = () => perfo
   return of("");
 }
 
-/** Text from outside can never start a line of its own. */
+/** Text from outside can never start a line of its own, nor steer a terminal. */
 function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-  return text.replace(/[\x00-\x1f\x7f]+/g, " ");
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
 }

@@ -1,5 +1,6 @@
 // A body on its way between two speeds: written as it arrives, read as it is wanted.
 // What the reader leaves lying is kept in memory up to a bound and beyond it in an unlinked file.
+import { randomUUID } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,8 +12,6 @@ export const SPOOL_MEMORY_BYTES = 1024 * 1024;
 const FILE_STEP_BYTES = 512 * 1024;
 /** Small pieces are gathered into blocks: a body may come a byte at a time, and each piece has a price of its own. */
 const BLOCK_BYTES = 64 * 1024;
-
-let spoolCount = 0;
 
 /** First in, first out. One writer, one reader. */
 export class Spool implements AsyncDisposable {
@@ -80,11 +79,14 @@ export class Spool implements AsyncDisposable {
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
-      const piece = this.#takeHead() ?? (await this.#takeFile()) ?? this.#takeTail() ?? this.#takeBlock();
+      const head = this.#takeHead();
+      if (head !== undefined) return head;
+      // No waiting but for the file's own bytes: what is written between two looks would be overtaken or overlooked.
+      if (this.#file !== undefined && this.#fileStart < this.#fileEnd) return this.#takeFile(this.#file);
+      const piece = this.#takeTail() ?? this.#takeBlock();
       if (piece !== undefined) return piece;
-      if (this.#flushing !== undefined) await this.#flushing;
-      else if (this.#ended) return undefined;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+      if (this.#ended && this.#flushing === undefined) return undefined;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
@@ -122,10 +124,9 @@ export class Spool implements AsyncDisposable {
     return piece;
   }
 
-  async #takeFile(): Promise<Uint8Array | undefined> {
+  async #takeFile(file: FileHandle): Promise<Uint8Array> {
     const size = Math.min(this.#fileEnd - this.#fileStart, FILE_STEP_BYTES);
-    if (size === 0 || this.#file === undefined) return undefined;
-    const { bytesRead, buffer } = await this.#file
+    const { bytesRead, buffer } = await file
       .read(Buffer.allocUnsafeSlow(size), 0, size, this.#fileStart)
       .catch((cause: unknown) => {
         throw new BackendError("body.failed", "cannot read the body back from disk", { cause });
@@ -183,8 +184,8 @@ export class Spool implements AsyncDisposable {
 
 /** A file without a name, 0600: gone when it is closed, whatever becomes of us. */
 async function openUnlinked(): Promise<FileHandle> {
-  spoolCount += 1;
-  const path = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `tsvdagent-${process.pid}-${spoolCount}.spool`);
+  // A name nobody can guess: in a folder for everybody, one that is taken already would fail the body.
+  const path = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `tsvdagent-${randomUUID()}.spool`);
   const file = await open(path, "wx+", 0o600);
   await unlink(path);
   return file;

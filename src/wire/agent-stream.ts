@@ -57,9 +57,10 @@ export class AgentStream {
     }
   }
 
-  /** Forgets a half-received message of one port: the rest of it will never come. */
+  /** Forgets a half-received message of one port: the rest of it will never come, but for what is left of its chunk. */
   reset(port: ChunkPort): void {
-    this.#assemblers.get(port)?.reset();
+    const assembler = this.#assemblers.get(port);
+    assembler?.reset(assembler === this.#current);
   }
 
   #takeHeader(bytes: Uint8Array): number {
@@ -116,9 +117,9 @@ class Assembler {
     this.#headSize = headSize;
   }
 
-  reset(): void {
+  reset(amidChunk: boolean): void {
     const wasData = this.#state.kind === "data";
-    this.#enter({ kind: "header" });
+    this.#enter({ kind: amidChunk ? "resync" : "header" });
     if (wasData) this.#sink.dataAbort(this.#port);
   }
 
@@ -137,6 +138,11 @@ class Assembler {
     if (!chunkEnds) return;
     this.#messageEndedInChunk = false;
     if (this.#state.kind === "resync") this.#enter({ kind: "header" });
+    if (this.#state.kind !== "header" || this.#fill === 0) return;
+    // No host splits a header, and joined to the next message's it would make nonsense of that one too.
+    const error = new DecodeError("truncated", `chunk of ${this.#fill} bytes where a message begins`);
+    this.#enter({ kind: "header" });
+    this.#sink.dropped(this.#port, error);
   }
 
   #take(bytes: Uint8Array): number {

@@ -13,6 +13,8 @@ export interface FileXferStart {
 
 const GROUP = "vdagent-file-xfer";
 const MAX_SIZE = 0xffff_ffff_ffff_ffffn;
+/** What GKeyFile escapes at the start of a value. Any other white space, such as U+3000, is part of the name. */
+const leadingBlanks = /^[ \t]+/;
 
 export const fileXferStart: Codec<FileXferStart> = {
   decode: (body) => {
@@ -36,12 +38,12 @@ export const fileXferStart: Codec<FileXferStart> = {
   },
 };
 
-/** Keys of our group, raw values; as in GKeyFile a later key wins and white space around `=` does not count. */
+/** Keys of our group, raw values; as in GKeyFile a later key wins and blanks around `=` do not count. */
 function groupKeys(text: string): Map<string, string> {
   const keys = new Map<string, string>();
   let inGroup = false;
   for (const line of text.split("\n")) {
-    const bare = line.trimStart();
+    const bare = line.replace(leadingBlanks, "");
     if (bare === "" || bare.startsWith("#")) continue;
     if (bare.startsWith("[")) {
       inGroup = bare.trimEnd() === `[${GROUP}]`;
@@ -49,7 +51,7 @@ function groupKeys(text: string): Map<string, string> {
     }
     const equals = bare.indexOf("=");
     if (equals < 0) throw new DecodeError("bad-value", "key file line without =");
-    if (inGroup) keys.set(bare.slice(0, equals).trimEnd(), bare.slice(equals + 1).trimStart());
+    if (inGroup) keys.set(bare.slice(0, equals).trimEnd(), bare.slice(equals + 1).replace(leadingBlanks, ""));
   }
   return keys;
 }
