@@ -359,7 +359,10 @@ function hostAnswered(
   }
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
   return [
-    { ...withSilence(state, selection, false), guestRequests: state.guestRequests.map((open) => (open === request ? receiving : open)) },
+    {
+      ...withSilence(state, selection, false),
+      guestRequests: state.guestRequests.map((open) => (open === request ? receiving : open)),
+    },
     [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }],
   ];
 }
@@ -368,7 +371,10 @@ function hostSilent(state: ClipboardState, requestId: number): Step {
   const request = state.guestRequests.find((open) => open.requestId === requestId && open.phase === "asked");
   if (request === undefined) return [state, []];
   const [next, effects] = refuseGuestRequests(state, request);
-  return [withSilence(next, request.selection, true), [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects]];
+  return [
+    withSilence(next, request.selection, true),
+    [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects],
+  ];
 }
 
 function guestGrabbed(

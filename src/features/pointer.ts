@@ -29,9 +29,9 @@ const keyOfButton: readonly (readonly [number, number])[] = [
 ];
 
 export interface PointerState {
-  /** Pixels on the whole desktop. */
-  readonly x: number;
-  readonly y: number;
+  /** Where the pointer was put last, pixels on the whole desktop; undefined when it may be anywhere. */
+  readonly x: number | undefined;
+  readonly y: number | undefined;
   readonly buttons: number;
   readonly displays: readonly DisplayGeometry[];
 }
@@ -44,12 +44,13 @@ export type PointerInput =
 /** Until a session has told: one display at the origin, as large as need be. */
 const anyDisplay: DisplayGeometry = { displayId: 0, x: 0, y: 0, width: 0x8000, height: 0x8000 };
 
-export const restingPointer: PointerState = { x: 0, y: 0, buttons: 0, displays: [anyDisplay] };
+export const restingPointer: PointerState = { x: undefined, y: undefined, buttons: 0, displays: [anyDisplay] };
 
 export function pointerStep(state: PointerState, input: PointerInput): readonly [PointerState, readonly InputEvent[]] {
   switch (input.kind) {
     case "geometry-reported":
-      return [{ ...state, displays: input.displays }, []];
+      // The desktop may have pushed the pointer to another place.
+      return [{ ...state, x: undefined, y: undefined, displays: input.displays }, []];
     case "host-moved":
       return moved(state, input.mouse);
     case "viewer-left": {

@@ -81,7 +81,7 @@ function isPlain(code: number): boolean {
   return code < 0x80 || (code >= 0xa0 && code <= 0xff);
 }
 
-/** Begins or goes on with a UTF-8 segment, in which U+FEFF is a character like any other. */
+/** The reader of one UTF-8 segment, in which U+FEFF is a character like any other. */
 function utf8Segment(): InstanceType<typeof TextDecoder> {
   return new TextDecoder("utf-8", { ignoreBOM: true });
 }

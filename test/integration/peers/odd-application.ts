@@ -79,7 +79,10 @@ export class OddApplication implements AsyncDisposable {
   async multiple(targets: readonly string[]): Promise<readonly (string | undefined)[]> {
     const atoms = await Promise.all(targets.map((name) => this.#atom(name)));
     const places = await Promise.all(targets.map((_, index) => this.#atom(`ODD_${index}`)));
-    const { data } = await this.#convert("MULTIPLE", atoms.flatMap((atom, index) => [atom, places[index] ?? 0]));
+    const { data } = await this.#convert(
+      "MULTIPLE",
+      atoms.flatMap((atom, index) => [atom, places[index] ?? 0]),
+    );
     return Promise.all(
       places.map(async (place, index) => {
         if (data.readUInt32LE(index * 8 + 4) === 0) return undefined;
@@ -142,7 +145,16 @@ export class OddApplication implements AsyncDisposable {
   }
 
   #notify({ requestor, selection, target, time }: Event, property: number): void {
-    const event = { type: SELECTION_NOTIFY, name: "SelectionNotify", seq: 0, time, requestor, selection, target, property };
+    const event = {
+      type: SELECTION_NOTIFY,
+      name: "SelectionNotify",
+      seq: 0,
+      time,
+      requestor,
+      selection,
+      target,
+      property,
+    };
     this.#client.SendEvent(requestor, false, 0, event, () => true);
   }
 }
