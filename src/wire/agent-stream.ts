@@ -137,12 +137,8 @@ class Assembler {
     }
     if (!chunkEnds) return;
     this.#messageEndedInChunk = false;
+    // Half a header is kept, not dropped: a host may cut its messages into chunks of a single byte.
     if (this.#state.kind === "resync") this.#enter({ kind: "header" });
-    if (this.#state.kind !== "header" || this.#fill === 0) return;
-    // No host splits a header, and joined to the next message's it would make nonsense of that one too.
-    const error = new DecodeError("truncated", `chunk of ${this.#fill} bytes where a message begins`);
-    this.#enter({ kind: "header" });
-    this.#sink.dropped(this.#port, error);
   }
 
   #take(bytes: Uint8Array): number {

@@ -84,7 +84,11 @@ export class FakeHost {
 
   send(
     message: AgentMessage,
-    { port = ChunkPort.CLIENT, data, size = chunkBytes[this.kind] }: { port?: number; data?: Uint8Array; size?: number } = {},
+    {
+      port = ChunkPort.CLIENT,
+      data,
+      size = chunkBytes[this.kind],
+    }: { port?: number; data?: Uint8Array; size?: number } = {},
   ): void {
     const isAnnounce = message.name === "ANNOUNCE_CAPABILITIES";
     for (const chunk of encodeChunks(port, message, isAnnounce ? bareLayout : this.layout, data, size)) this.raw(chunk);
@@ -108,7 +112,9 @@ export class FakeHost {
       const leftMs = untilMs - performance.now();
       if (leftMs <= 0 || this.#duplex.destroyed) {
         const said = this.messages.slice(this.#consumed).map((message) => message.name);
-        throw new Error(`no ${name} from the guest; it said ${said.join(", ") || "nothing"}; ${this.violations.join("; ")}`);
+        throw new Error(
+          `no ${name} from the guest; it said ${said.join(", ") || "nothing"}; ${this.violations.join("; ")}`,
+        );
       }
       await this.#arrival(leftMs);
     }
@@ -158,7 +164,8 @@ export class FakeHost {
   }
 
   #takePiece(chunk: Buffer): boolean {
-    if (this.#pieces.length === 0 && chunk.length < MESSAGE_HEADER) return this.#violated("a message header cut in two");
+    if (this.#pieces.length === 0 && chunk.length < MESSAGE_HEADER)
+      return this.#violated("a message header cut in two");
     this.#pieces.push(chunk);
     const message = this.#pieces.length === 1 ? chunk : Buffer.concat(this.#pieces);
     if (message.readUInt32LE(0) !== 1) return this.#violated(`protocol ${message.readUInt32LE(0)}`);

@@ -1,5 +1,5 @@
 // The session's half as a test plays it: the other end of the daemon's link.
-import { duplexPair, type Duplex } from "node:stream";
+import { type Duplex, duplexPair } from "node:stream";
 import { type IncomingBody, LinkConnection, type LinkControlMessage } from "../../src/support/link-connection.ts";
 import { recordingLog } from "./recording-log.ts";
 

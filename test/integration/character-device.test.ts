@@ -1,34 +1,15 @@
 // A port that is a character device, on a pty that stands in for a serial line: the same code that holds a virtio port.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type IPty, spawn } from "node-pty";
 import { expect, test } from "vitest";
 import { PortError } from "../../src/support/errors.ts";
 import { openPort } from "../../src/system/ports/open-port.ts";
 import { FakeHost } from "../fakes/fake-host.ts";
 import { startAgent } from "./peers/agent.ts";
 import { sleep } from "./peers/until.ts";
-import { ptyDuplex } from "./pty-duplex.ts";
+import { rawPty } from "./raw-pty.ts";
 
 const never = new AbortController().signal;
-
-interface Pty extends AsyncDisposable {
-  readonly path: string;
-  readonly master: IPty;
-}
-
-/** A shell holds the line in raw mode; `open()` of the library would read it itself. */
-async function rawPty(): Promise<Pty> {
-  const master = spawn("sh", ["-c", "stty raw -echo; printf R; exec sleep 1000"], { encoding: null });
-  await new Promise<void>((resolve) => {
-    const ready = master.onData(() => {
-      ready.dispose();
-      resolve();
-    });
-  });
-  const path = master.ptsName;
-  return { path, master, [Symbol.asyncDispose]: async () => endPty(master) };
-}
 
 class Gathered {
   readonly #pieces: Buffer[] = [];
@@ -42,12 +23,6 @@ class Gathered {
     this.#pieces.push(Buffer.from(piece));
     this.length += piece.length;
   }
-}
-
-async function endPty(master: IPty): Promise<void> {
-  const ended = new Promise<void>((resolve) => master.onExit(() => resolve()));
-  master.kill("SIGKILL");
-  await ended;
 }
 
 test("every byte value passes a character device both ways, in any amount", async () => {
@@ -99,7 +74,7 @@ test("the agent works on a character device, and ends in under 2 s with a read o
   await using pty = await rawPty();
   await using agent = await startAgent(["run", "--uinput", "none", "--port", pty.path]);
   await agent.untilLogged(/port: open/);
-  const host = new FakeHost(ptyDuplex(pty.master));
+  const host = new FakeHost(pty.duplex);
   expect((await host.connectViewer()).value.request).toBe(false);
   expect(host.violations).toEqual([]);
   const before = voluntarySwitches(agent.pid);

@@ -16,16 +16,23 @@ export function missingBuild(): string | undefined {
   return existsSync(PROGRAM) ? undefined : "dist/tsvdagent.js is missing: run `npm run build` first";
 }
 
+export interface BuiltAgentOptions {
+  /** Added to the command line. */
+  readonly args?: readonly string[];
+  /** The Node to run it with; by default the one that runs this. */
+  readonly node?: string;
+}
+
 /** Starts it. Being connected is for the viewer to say. */
 export async function startBuiltAgent(
   server: Pick<Xspice, "display" | "portPath" | "fifoPath">,
-  args: readonly string[] = [],
+  { args = [], node = process.execPath }: BuiltAgentOptions = {},
 ): Promise<BuiltAgent> {
   // An empty home: a configuration of the person who runs this must not change the result.
   const dir = makeTempDir("built-agent");
   const where = ["--port", server.portPath, "--uinput", `fifo:${server.fifoPath}`, "--display", server.display];
   try {
-    const agent = await startProcess(process.execPath, [PROGRAM, "run", ...where, ...args], {
+    const agent = await startProcess(node, [PROGRAM, "run", ...where, ...args], {
       env: { HOME: dir.path, XDG_CONFIG_HOME: dir.join(".config") },
     });
     return {

@@ -381,4 +381,4 @@ test("a host that asks and asks and never reads is given up, and what waits for 
   }
   await daemon.host();
   expect(daemon.logged.some((line) => line.includes("the host does not read"))).toBe(true);
-});
+}, 30_000);

@@ -1,0 +1,130 @@
+/** `npm run bench`: tsvdagent and Debian's agent side by side. Options: see options.ts. */
+import { writeFileSync } from "node:fs";
+import { missingBuild } from "../integration/peers/built-agent.ts";
+import { exitOnSignals } from "../integration/peers/signals.ts";
+import { makeTempDir } from "../integration/peers/temp-dir.ts";
+import { monotonicMs } from "../integration/peers/until.ts";
+import { copyOfNode } from "./copy-of-node.ts";
+import { type MachineFacts, machineFacts, versions } from "./machine.ts";
+import { measureGuestToViewer, measureViewerToGuest } from "./measure-clipboard.ts";
+import { measureIdle } from "./measure-idle.ts";
+import { measureResize } from "./measure-resize.ts";
+import { measureStart } from "./measure-start.ts";
+import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { nicenessOf } from "./process-facts.ts";
+import { agentNames, judge, type Series } from "./series.ts";
+import { Side, type Sides } from "./side.ts";
+import { resultTable } from "./table.ts";
+
+exitOnSignals();
+// Not only exitCode: what a failed start left behind would keep this process alive; its 'exit' handlers end it.
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: BenchOptions;
+  try {
+    options = parseOptions(args);
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    return 2;
+  }
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const missing = missingBuild();
+  if (missing !== undefined) {
+    console.error(`bench: ${missing}`);
+    return 1;
+  }
+  try {
+    return await bench(options);
+  } catch (error) {
+    console.error(`\nbench: ${error instanceof Error ? error.message : error}`);
+    return 1;
+  }
+}
+
+async function bench(options: BenchOptions): Promise<number> {
+  const startMs = monotonicMs();
+  const machine = machineFacts();
+  const agents = await versions();
+  console.error(`tsvdagent ${agents.ours} and spice-vdagent ${agents.theirs}, ${options.runs} runs of each`);
+  using dir = makeTempDir("bench");
+  const node = await copyOfNode(dir);
+  await using ours = await Side.start("ours", node);
+  await using theirs = await Side.start("theirs", node);
+  const sides = { ours, theirs };
+  const niceness = {
+    ours: sides.ours.pids.map(nicenessOf),
+    theirs: sides.theirs.pids.map(nicenessOf),
+  };
+  const { results, aborted } = await measureAll(sides, options);
+  const seconds = Math.round((monotonicMs() - startMs) / 1000);
+  printResults(results, machine, niceness, options.proxy);
+  writeFileSync(
+    options.json,
+    `${JSON.stringify(
+      {
+        date: new Date().toISOString(),
+        seconds,
+        machine,
+        agents,
+        niceness,
+        options: { ...options, only: [...options.only], json: undefined, help: undefined },
+        results: results.map((series) => ({ ...series, ...judge(series) })),
+      },
+      null,
+      2,
+    )}\n`,
+  );
+  console.log(`\n${seconds} s; all samples are in ${options.json}`);
+  return aborted || results.some(({ failures }) => failures.length > 0) ? 1 : 0;
+}
+
+/** What was measured before something broke is kept. */
+async function measureAll(
+  sides: Sides,
+  { only, runs, sizesMib, idleSeconds, proxy }: BenchOptions,
+): Promise<{ readonly results: readonly Series[]; readonly aborted: boolean }> {
+  const clipboard = { runs, sizesMib, path: proxy ? "proxy" : "direct" } as const;
+  const results: Series[] = [];
+  try {
+    if (only.has("start")) results.push(...(await measureStart(sides, runs)));
+    if (only.has("resize")) results.push(...(await measureResize(sides, runs)));
+    if (only.has("viewer-to-guest")) results.push(...(await measureViewerToGuest(sides, clipboard)));
+    if (only.has("guest-to-viewer")) results.push(...(await measureGuestToViewer(sides, clipboard)));
+    const afterTexts = only.has("viewer-to-guest") || only.has("guest-to-viewer");
+    if (only.has("idle")) results.push(...(await measureIdle(sides, { seconds: idleSeconds, afterTexts })));
+    return { results, aborted: false };
+  } catch (error) {
+    console.error(`\nbench: ended early: ${error instanceof Error ? error.message : error}`);
+    for (const name of agentNames) console.error(`${name}: ${sides[name].agentErrors}`);
+    return { results, aborted: true };
+  }
+}
+
+function printResults(
+  results: readonly Series[],
+  { node, kernel, cores, cpu, load }: MachineFacts,
+  niceness: Readonly<Record<"ours" | "theirs", readonly number[]>>,
+  proxy: boolean,
+): void {
+  console.log(`
+${resultTable(results)}
+
+Medians (smallest..largest). ours/theirs: of the medians; "speed" is the other way round, more is better.
+Start: from the first process; theirs has two, the second started as soon as the first listens.
+Resize: through a proxy that cuts the millimetres out of the viewer's messages, for both: theirs takes none with them.
+Texts: ${proxy ? "through the same proxy" : "the viewer is connected directly, no proxy"}, for both; viewer → guest from the start to the end of xclip in
+the guest, guest → viewer from the viewer's request to the last byte; every text is checked by its md5.
+Idle: one sample of both at the same time, a viewer connected. PSS counts a page shared by n processes as 1/n, RSS in
+full; ours runs with a copy of Node, so that it shares none of Node with other programs. New desktop: theirs is the first
+program there that uses GTK, and loads OpenGL to look at it; otherwise an earlier one did that.
+Niceness: ours ${niceness.ours.join(" ")}, theirs ${niceness.theirs.join(" ")} (ours asks for -5 and gets it only as root).
+Node ${node}, Linux ${kernel}, ${cores} cores (${cpu}), load before the start ${load.toFixed(2)}.`);
+  for (const { what, failures } of results) {
+    for (const { agent, run, message } of failures)
+      console.log(`FAILED: ${what}, ${agent}, run ${run + 1}: ${message}`);
+  }
+}

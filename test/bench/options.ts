@@ -1,0 +1,69 @@
+import { parseArgs } from "node:util";
+
+export const measurements = ["start", "resize", "viewer-to-guest", "guest-to-viewer", "idle"] as const;
+export type MeasurementName = (typeof measurements)[number];
+
+export const USAGE = `usage: npm run bench [-- OPTION…]
+
+Compares tsvdagent (dist/tsvdagent.js) with Debian's spice-vdagentd and spice-vdagent: two Xspice servers side by side,
+each with one of them and a real SPICE client; runs alternate between the two.
+
+  --runs N            samples of each agent, of which the median counts [9]
+  --only NAME         only this, may be repeated: ${measurements.join(", ")}
+  --sizes MIB,…       sizes of the texts [1,20,50]
+  --idle-seconds N    how long the idle agents are watched [60]
+  --proxy             texts, too, go through the proxy that resizing needs (it cuts the millimetres out of the viewer's
+                      messages, which Debian's agent does not take)
+  --json FILE         where the results and all samples go [bench.json]
+  --help              show this text
+
+Exits with 1 if something could not be measured, not if something is slower than wanted.
+`;
+
+export interface BenchOptions {
+  readonly runs: number;
+  readonly only: ReadonlySet<MeasurementName>;
+  readonly sizesMib: readonly number[];
+  readonly idleSeconds: number;
+  readonly proxy: boolean;
+  readonly json: string;
+  readonly help: boolean;
+}
+
+/** Throws an Error that says which argument is wrong and what is allowed. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      runs: { type: "string", default: "9" },
+      only: { type: "string", multiple: true, default: [] },
+      sizes: { type: "string", default: "1,20,50" },
+      "idle-seconds": { type: "string", default: "60" },
+      proxy: { type: "boolean", default: false },
+      json: { type: "string", default: "bench.json" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.json === "") throw new Error("--json: a file name is expected");
+  const only = values.only.map(measurementName);
+  return {
+    runs: positive("--runs", values.runs),
+    only: new Set(only.length > 0 ? only : measurements),
+    sizesMib: values.sizes.split(",").map((size) => positive("--sizes", size)),
+    idleSeconds: positive("--idle-seconds", values["idle-seconds"]),
+    proxy: values.proxy,
+    json: values.json,
+    help: values.help,
+  };
+}
+
+function measurementName(name: string): MeasurementName {
+  const known = measurements.find((measurement) => measurement === name);
+  if (known === undefined) throw new Error(`--only ${name}: known are ${measurements.join(", ")}`);
+  return known;
+}
+
+function positive(option: string, text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new Error(`${option} ${text}: a whole number from 1 to 9999 is expected`);
+  return Number(text);
+}

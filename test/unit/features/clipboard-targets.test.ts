@@ -1,0 +1,93 @@
+// What applications call content, and what of it a viewer is told.
+import { describe, expect, test } from "vitest";
+import {
+  carriedTypes,
+  targetsOfTypes,
+  textEncodingOf,
+  typeOfTarget,
+  typesOfTargets,
+} from "../../../src/features/clipboard-targets.ts";
+import { ClipboardType } from "../../../src/wire/agent-constants.ts";
+
+const TEXT = ClipboardType.UTF8_TEXT;
+
+describe("row 42: what an application's targets amount to", () => {
+  test.each<[string, string[], [number, string][]]>([
+    ["nothing", [], []],
+    ["only what cannot be carried", ["TARGETS", "TIMESTAMP", "image/x-xcf"], []],
+    [
+      "what GTK offers: the best of it",
+      ["TIMESTAMP", "TARGETS", "UTF8_STRING", "STRING", "text/plain"],
+      [[TEXT, "UTF8_STRING"]],
+    ],
+    ["an old program: Latin-1", ["TARGETS", "STRING"], [[TEXT, "STRING"]]],
+    ["an old program of more than one language", ["STRING", "COMPOUND_TEXT", "TEXT"], [[TEXT, "COMPOUND_TEXT"]]],
+    [
+      "a browser: spelled as it spelled it",
+      ["text/html", "text/plain;charset=UTF-8"],
+      [[TEXT, "text/plain;charset=UTF-8"]],
+    ],
+    ["a screaming one", ["TEXT/PLAIN"], [[TEXT, "TEXT/PLAIN"]]],
+    ["a charset that nobody can read", ["text/plain;charset=utf-16"], []],
+    [
+      "both spellings: the one that comes first",
+      ["text/plain;charset=UTF-8", "text/plain;charset=utf-8"],
+      [[TEXT, "text/plain;charset=UTF-8"]],
+    ],
+  ])("%s", (_, targets, types) => {
+    expect([...typesOfTargets(targets)]).toEqual(types);
+  });
+});
+
+describe("row 46: what is offered for a viewer's types", () => {
+  test("all names of text, the best first", () => {
+    expect(targetsOfTypes([TEXT])).toEqual([
+      "UTF8_STRING",
+      "text/plain;charset=utf-8",
+      "text/plain",
+      "COMPOUND_TEXT",
+      "TEXT",
+      "STRING",
+    ]);
+  });
+
+  test("nothing for types that are not carried or not known", () => {
+    expect(targetsOfTypes([ClipboardType.NONE, ClipboardType.FILE_LIST, 99, 0xffffffff])).toEqual([]);
+    expect(targetsOfTypes([])).toEqual([]);
+  });
+
+  test("every carried type has targets, and every target leads back to its type", () => {
+    for (const type of carriedTypes) {
+      const targets = targetsOfTypes([type]);
+      expect(targets.length).toBeGreaterThan(0);
+      for (const target of targets) {
+        expect(typeOfTarget(target)).toBe(type);
+        expect(typesOfTargets([target.toLowerCase()]).get(type)).toBe(target.toLowerCase());
+      }
+    }
+  });
+});
+
+test.each<[string, number | undefined]>([
+  ["UTF8_STRING", TEXT],
+  ["utf8_string", TEXT],
+  ["text/plain", TEXT],
+  ["TARGETS", undefined],
+  ["", undefined],
+  ["image/png", undefined],
+])("the type behind %j", (target, type) => {
+  expect(typeOfTarget(target)).toBe(type);
+});
+
+test.each<[string, string | undefined]>([
+  ["UTF8_STRING", "utf-8"],
+  ["TEXT", "utf-8"],
+  ["text/plain;charset=UTF-8", "utf-8"],
+  ["STRING", "latin-1"],
+  ["string", "latin-1"],
+  ["COMPOUND_TEXT", "compound"],
+  ["image/png", undefined],
+  ["TARGETS", undefined],
+])("the encoding of %s", (target, encoding) => {
+  expect(textEncodingOf(target)).toBe(encoding);
+});

@@ -1,0 +1,85 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { encodeLinkFrame, type LinkFrame, LinkFrameStream } from "../../../../src/wire/link/frame.ts";
+import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../../../../src/wire/link/messages.ts";
+import { bytesOf, type Fixture } from "../../../fixtures/fixture.ts";
+import { badLinkFrames, linkFrames } from "../../../fixtures/link-frames.ts";
+import { codeOf } from "../decode-error.ts";
+import { testFixture } from "../fixture-tests.ts";
+import { i32, monitorsConfigs, u32 } from "../message-arbitraries.ts";
+
+function frameOf(bytes: Uint8Array): LinkFrame {
+  const frames: LinkFrame[] = [];
+  new LinkFrameStream((frame) => frames.push(frame)).push(bytes);
+  const [only] = frames;
+  if (only === undefined || frames.length !== 1) throw new Error(`${frames.length} frames`);
+  return only;
+}
+
+for (const fixture of linkFrames) {
+  testFixture<LinkMessage, Fixture<LinkMessage>>(fixture, {
+    parse: (bytes) => decodeLinkMessage(frameOf(bytes)),
+    generate: (message) => encodeLinkFrame(encodeLinkMessage(message)),
+  });
+}
+
+describe("a frame that is no message", () => {
+  it.each(badLinkFrames)("$title is refused as $code", (fixture) => {
+    const frame = frameOf(bytesOf(fixture));
+    expect(codeOf(() => decodeLinkMessage(frame))).toBe(fixture.code);
+  });
+});
+
+const selection = fc.constantFrom(0 as const, 1 as const, 2 as const);
+const bodyId = fc.integer({ min: 1, max: 0xffffffff });
+const kind = <K extends LinkMessage["kind"]>(name: K) => fc.constant(name);
+
+const display = fc.record({ displayId: u32, width: i32, height: i32, x: i32, y: i32 });
+
+const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
+  fc.record({
+    kind: kind("desktop-geometry"),
+    geometry: fc.record({ width: u32, height: u32, displays: fc.array(display, { maxLength: 256 }) }),
+  }),
+  fc.record({ kind: kind("monitors-config"), config: monitorsConfigs }),
+  fc.record({ kind: kind("clipboard-grab"), selection, types: fc.array(u32, { maxLength: 256 }) }),
+  fc.record({ kind: kind("clipboard-release"), selection }),
+  fc.record({ kind: kind("viewer-left") }),
+  fc.record({ kind: kind("content-request"), requestId: u32, selection, type: u32 }),
+  fc.record({
+    kind: kind("content-answer"),
+    requestId: u32,
+    type: u32,
+    bodyId: fc.option(bodyId, { nil: undefined }),
+    bytes: fc.option(fc.maxSafeNat(), { nil: undefined }),
+  }),
+  fc.record({ kind: kind("content-cancel"), requestId: u32 }),
+  fc.record({ kind: kind("body-piece"), bodyId, piece: fc.uint8Array({ maxLength: 100 }) }),
+  fc.record({ kind: kind("body-end"), bodyId, complete: fc.boolean() }),
+  fc.record({ kind: kind("body-credit"), bodyId, bytes: u32 }),
+  fc.record({ kind: kind("body-cancel"), bodyId }),
+);
+
+describe("any link message", () => {
+  it("is the same after encoding and decoding", () => {
+    fc.assert(
+      fc.property(anyMessage, (message) => {
+        expect(decodeLinkMessage(frameOf(encodeLinkFrame(encodeLinkMessage(message))))).toEqual(message);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("any link frame", () => {
+  it("is a message or a DecodeError", () => {
+    const types = fc.oneof(fc.nat(16), fc.integer({ min: 0x1000, max: 0x1014 }), u32);
+    const anyFrame = fc.record({ type: types, arg1: u32, arg2: u32, data: fc.uint8Array({ maxLength: 100 }) });
+    fc.assert(
+      fc.property(anyFrame, (frame) => {
+        codeOf(() => decodeLinkMessage(frame));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
