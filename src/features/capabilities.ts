@@ -75,6 +75,7 @@ export function capabilitiesStep(
         { epoch: state.epoch + 1, viewer: caps },
         [
           { kind: "send-announce", words: ours },
+          ...(state.viewer === undefined ? [] : [{ kind: "end-viewer" } as const]),
           { kind: "begin-viewer", caps },
         ],
       ];

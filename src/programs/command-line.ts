@@ -12,6 +12,7 @@ interface Option {
 }
 
 const absolute = /^\/./;
+const hostAndPort = /^.+:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
 
 const common = {
   config: { value: "FILE", about: "configuration to read instead of /etc/tsvdagent/config.toml" },
@@ -33,7 +34,7 @@ const runOptions = {
     value: "HOST:PORT",
     about: "where to serve it, may be repeated",
     multiple: true,
-    pattern: /^.+:\d{1,5}$/,
+    pattern: hostAndPort,
   },
   "share-device": { value: "PATH", about: "port on which the guest's folder is served", pattern: absolute },
   "check-config": { about: "check the configuration and end" },
@@ -88,7 +89,11 @@ function parsed(
 ): Record<string, unknown> {
   const config = Object.entries(options).map(([name, { value, multiple }]) => [
     name,
-    { type: value === undefined ? ("boolean" as const) : ("string" as const), multiple: multiple ?? false },
+    {
+      type: value === undefined ? ("boolean" as const) : ("string" as const),
+      multiple: multiple ?? false,
+      ...(name === "help" ? { short: "h" } : {}),
+    },
   ]);
   let values: Record<string, unknown>;
   try {

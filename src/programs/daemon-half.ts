@@ -37,7 +37,7 @@ import type { Log } from "../support/log.ts";
 import { Spool } from "../support/spool.ts";
 import { AgentChannel, type BodySink, type StreamedMessage } from "../system/agent-channel.ts";
 import type { PortOpener } from "../system/ports/port.ts";
-import { AgentMessageType, ClipboardType, FileXferStatus, ReplyError } from "../wire/agent-constants.ts";
+import { AgentMessageType, type ClipboardSelection, ClipboardType, FileXferStatus, ReplyError } from "../wire/agent-constants.ts";
 import type { AgentMessage } from "../wire/catalogue.ts";
 
 /** A body whose taker takes nothing, or whose giver gives nothing, for this long is given up. */
@@ -70,6 +70,8 @@ export class DaemonHalf implements AsyncDisposable {
   #capabilities: CapabilitiesState = noViewer;
   #clipboard: ClipboardState = emptyClipboard;
   #pointer: PointerState = restingPointer;
+  /** How often something was offered to the session on each selection. */
+  readonly #offers = new Map<ClipboardSelection, number>();
   /** Bodies that a rule has been told of and no pump has taken over yet, or that a pump may be told to stop. */
   readonly #bodies = new Map<number, Body>();
   #nextBodyId = 1;
@@ -222,7 +224,9 @@ export class DaemonHalf implements AsyncDisposable {
       }
       case "offer-in-guest": {
         const { selection, types } = effect;
-        return this.#link.send({ kind: "clipboard-grab", selection, types });
+        const offer = ((this.#offers.get(selection) ?? 0) + 1) >>> 0;
+        this.#offers.set(selection, offer);
+        return this.#link.send({ kind: "clipboard-grab", selection, types, offer });
       }
       case "withdraw-in-guest":
         return this.#link.send({ kind: "clipboard-release", selection: effect.selection });
@@ -284,9 +288,13 @@ export class DaemonHalf implements AsyncDisposable {
       case "desktop-geometry":
         this.#pointerInput({ kind: "geometry-reported", displays: message.geometry.displays });
         return;
-      case "clipboard-grab":
-        this.#clipboardInput({ kind: "guest-grabbed", selection: message.selection, types: message.types });
+      case "clipboard-grab": {
+        const { selection, types, offer } = message;
+        // It crossed an offer of ours on the way: the session takes the selection for that one when it arrives.
+        if (offer !== (this.#offers.get(selection) ?? 0)) return;
+        this.#clipboardInput({ kind: "guest-grabbed", selection, types });
         return;
+      }
       case "clipboard-release":
         this.#clipboardInput({ kind: "guest-released", selection: message.selection });
         return;

@@ -26,6 +26,8 @@ export class SessionHalf implements AsyncDisposable {
   #desktop: Desktop | undefined;
   /** What the viewer offers, for a desktop that comes later. */
   readonly #viewerOffers = new Map<ClipboardSelection, readonly number[]>();
+  /** The daemon's number of the last of them. */
+  readonly #seenOffers = new Map<ClipboardSelection, number>();
   /** What applications offer: the target behind each type. */
   readonly #copied = new Map<ClipboardSelection, ReadonlyMap<number, string>>();
   #lastConfig: MonitorsConfig | undefined;
@@ -73,6 +75,7 @@ export class SessionHalf implements AsyncDisposable {
         return;
       case "clipboard-grab":
         this.#viewerOffers.set(message.selection, message.types);
+        this.#seenOffers.set(message.selection, message.offer);
         this.#copied.delete(message.selection);
         this.#desktop?.clipboard?.offer(message.selection, targetsOfTypes(message.types));
         return;
@@ -130,7 +133,8 @@ export class SessionHalf implements AsyncDisposable {
     const types = typesOfTargets(targets);
     if (types.size === 0) return this.#nothingCopied(selection);
     this.#copied.set(selection, types);
-    this.#link.send({ kind: "clipboard-grab", selection, types: [...types.keys()] });
+    const offer = this.#seenOffers.get(selection) ?? 0;
+    this.#link.send({ kind: "clipboard-grab", selection, types: [...types.keys()], offer });
   }
 
   #nothingCopied(selection: ClipboardSelection): void {

@@ -1,6 +1,7 @@
 // The session's half as a test plays it: the other end of the daemon's link.
 import { type Duplex, duplexPair } from "node:stream";
 import { type IncomingBody, LinkConnection, type LinkControlMessage } from "../../src/support/link-connection.ts";
+import type { ClipboardSelection } from "../../src/wire/agent-constants.ts";
 import { recordingLog } from "./recording-log.ts";
 
 type Kind = LinkControlMessage["kind"];
@@ -43,6 +44,11 @@ export class FakeSession {
     return this.messages.slice(this.#consumed);
   }
 
+  /** An application copies. `offer`: the last of the daemon's offers that the session had seen by then. */
+  copies(selection: ClipboardSelection, types: readonly number[] = [1], offer = this.#seenOffer(selection)): void {
+    this.link.send({ kind: "clipboard-grab", selection, types, offer });
+  }
+
   /** Answers a request of the daemon with this content. */
   async answer(request: OfKind<"content-request">, content: Uint8Array): Promise<void> {
     const body = this.link.openBody();
@@ -58,6 +64,11 @@ export class FakeSession {
     const pieces: Uint8Array[] = [];
     for await (const piece of body) pieces.push(piece);
     return Buffer.concat(pieces);
+  }
+
+  #seenOffer(selection: ClipboardSelection): number {
+    const offers = this.messages.filter((message) => message.kind === "clipboard-grab");
+    return offers.findLast((message) => message.selection === selection)?.offer ?? 0;
   }
 
   /** A body must be taken when it is named: its end may come with the same bytes. */

@@ -41,7 +41,16 @@ export interface DesktopGeometry {
 export type LinkMessage =
   | { readonly kind: "desktop-geometry"; readonly geometry: DesktopGeometry }
   | { readonly kind: "monitors-config"; readonly config: MonitorsConfig }
-  | { readonly kind: "clipboard-grab"; readonly selection: ClipboardSelection; readonly types: readonly number[] }
+  /**
+   * `offer` counts what the daemon has offered on this selection: the daemon's own says which it is, the session's which
+   * it had seen. A session's grab that crossed an offer on the way is over before it arrives.
+   */
+  | {
+      readonly kind: "clipboard-grab";
+      readonly selection: ClipboardSelection;
+      readonly types: readonly number[];
+      readonly offer: number;
+    }
   | { readonly kind: "clipboard-release"; readonly selection: ClipboardSelection }
   | { readonly kind: "viewer-left" }
   /** The asker chooses `requestId`; ids of the two directions have nothing to do with each other. */
@@ -88,7 +97,7 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     case "clipboard-grab": {
       const writer = new ByteWriter(4 * message.types.length);
       for (const type of message.types) writer.u32(type);
-      return frame(LinkType.CLIPBOARD_GRAB, message.selection, 0, writer.finish());
+      return frame(LinkType.CLIPBOARD_GRAB, message.selection, message.offer, writer.finish());
     }
     case "clipboard-release":
       return frame(LinkType.CLIPBOARD_RELEASE, message.selection, 0);
@@ -133,12 +142,10 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
     }
     case LinkType.MONITORS_CONFIG:
       return { kind: "monitors-config", config: monitorsConfig.decode(data, bareLayout) };
-    case LinkType.CLIPBOARD_GRAB:
-      return {
-        kind: "clipboard-grab",
-        selection: selectionOf(arg1),
-        types: restOfU32(reader, "clipboard types", MAX_TYPES),
-      };
+    case LinkType.CLIPBOARD_GRAB: {
+      const types = restOfU32(reader, "clipboard types", MAX_TYPES);
+      return { kind: "clipboard-grab", selection: selectionOf(arg1), types, offer: arg2 };
+    }
     case LinkType.CLIPBOARD_RELEASE:
       return { kind: "clipboard-release", selection: selectionOf(arg1) };
     case LinkType.CLIENT_DISCONNECTED:

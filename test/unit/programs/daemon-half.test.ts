@@ -75,7 +75,7 @@ test.each([
 test("row 6: a chunk larger than a host makes, but sane, is taken", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   await host.next("CLIPBOARD_GRAB");
   host.send({ name: "CLIPBOARD_GRAB", value: { selection: 0, serial: 1, types: Array(200).fill(1) } }, { size: 8192 });
   expect((await daemon.session.next("clipboard-grab")).types).toEqual([1]);
@@ -141,7 +141,7 @@ test("row 13: QEMU's own agent end, which closes at a second announce, stays con
 test("row 15: 5 MB go out as one message that no host would refuse, and the mouse moves meanwhile", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   await host.next("CLIPBOARD_GRAB");
   host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
   const content = Buffer.alloc(5_000_000, "0123456789");
@@ -191,7 +191,7 @@ test("a monitors config that is nonsense is answered with an error and reaches n
 test("rows 42, 43: a copy in the guest is told with serial 0, and its text given when asked for", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   expect((await host.next("CLIPBOARD_GRAB")).value).toEqual({ selection: 0, serial: 0, types: [1] });
   host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
   await daemon.session.answer(await daemon.session.next("content-request"), text);
@@ -269,7 +269,7 @@ test.each([
   const { daemon, host } = await connected();
   await using __ = daemon;
   if (types.length > 0) {
-    daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types });
+    daemon.session.copies(0, types);
     await host.next("CLIPBOARD_GRAB");
   }
   host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 2 } });
@@ -281,8 +281,8 @@ test.each([
 test("row 51: an owner that goes is told with 4 bytes; a new copy is not preceded by a release", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
+  daemon.session.copies(0);
   daemon.session.link.send({ kind: "clipboard-release", selection: 0 });
   await host.next("CLIPBOARD_RELEASE");
   expect(host.messages.map(({ name }) => name).slice(1)).toEqual(["CLIPBOARD_GRAB", "CLIPBOARD_GRAB", "CLIPBOARD_RELEASE"]);
@@ -301,8 +301,8 @@ test("row 54: a viewer without selections and serials gets messages without them
   await using daemon = await daemonUnderTest({ layout: { selection: false, serial: false } });
   const host = await daemon.host();
   await host.connectViewer([1 << 5]);
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 1, types: [1] });
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(1);
+  daemon.session.copies(0);
   expect((await host.next("CLIPBOARD_GRAB")).value).toEqual({ selection: 0, serial: 0, types: [1] });
   host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
   await daemon.session.answer(await daemon.session.next("content-request"), text);
@@ -315,7 +315,7 @@ test("row 55: content over the viewer's limit is answered with empty content of 
   const { daemon, host } = await connected();
   await using _ = daemon;
   host.send({ name: "MAX_CLIPBOARD", value: { max: 10 } });
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   await host.next("CLIPBOARD_GRAB");
   for (const [size, given] of [
     [9, 9],
@@ -332,11 +332,11 @@ test("row 55: content over the viewer's limit is answered with empty content of 
 test("row 58: what the viewer asked of an owner that has changed is answered NONE", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   await host.next("CLIPBOARD_GRAB");
   host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
   await daemon.session.next("content-request");
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   expect((await host.next("CLIPBOARD")).value.type).toBe(ClipboardType.NONE);
   await daemon.session.next("content-cancel");
 });
@@ -357,10 +357,33 @@ test("row 59: when the viewer leaves, what it offered is withdrawn and who waits
 
 test("row 61: what was copied before a viewer came is offered to it", async () => {
   await using daemon = await daemonUnderTest();
-  daemon.session.link.send({ kind: "clipboard-grab", selection: 0, types: [1] });
+  daemon.session.copies(0);
   const host = await daemon.host();
   await host.connectViewer();
   expect((await host.next("CLIPBOARD_GRAB")).value).toEqual({ selection: 0, serial: 0, types: [1] });
+});
+
+test("a copy in the guest that crosses a copy of the viewer's on its way to the daemon is over", async () => {
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  host.send({ name: "CLIPBOARD_GRAB", value: { selection: 0, serial: 0, types: [1] } });
+  await daemon.session.next("clipboard-grab");
+  daemon.session.copies(0, [1], 0);
+  await settled();
+  expect(host.unread).toEqual([]);
+  daemon.session.copies(0);
+  expect((await host.next("CLIPBOARD_GRAB")).value.serial).toBe(1);
+});
+
+test("a viewer that announces itself twice is a new one: buttons are let go, and what the first offered is gone", async () => {
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  host.send({ name: "MOUSE_STATE", value: { ...moved, buttons: MouseButton.LEFT } }, { port: ChunkPort.SERVER });
+  host.send({ name: "CLIPBOARD_GRAB", value: { selection: 0, serial: 0, types: [1] } });
+  await daemon.session.next("clipboard-grab");
+  await host.connectViewer();
+  await daemon.session.next("clipboard-release");
+  expect(daemon.pointerEvents.at(-2)).toEqual({ type: 1, code: 0x110, value: 0 });
 });
 
 test("a dropped file is refused, since files are not built yet", async () => {

@@ -102,11 +102,6 @@ describe("bytes that are dropped, while the stream goes on", () => {
     expect(sink.events).toEqual([{ kind: "dropped", port: CLIENT, code: "chunk-empty" }, goodOn(CLIENT)]);
   });
 
-  it("a chunk too short for a message header is dropped and the next message is delivered", () => {
-    pushAll(encodeChunk(CLIENT, message(14, 4).subarray(0, 19)), goodFrame);
-    expect(sink.events).toEqual([{ kind: "dropped", port: CLIENT, code: "truncated" }, goodOn(CLIENT)]);
-  });
-
   it("a message too large to be handed on whole is counted off and the next one is delivered", () => {
     const size = MAX_WHOLE_BYTES + 1;
     pushAll(...inChunks(CLIENT, message(AgentMessageType.MONITORS_CONFIG, size, new Uint8Array(size))), goodFrame);
@@ -228,6 +223,19 @@ describe("bytes with which the framing is lost", () => {
   });
 });
 
+describe("a message header", () => {
+  it.each([1, 7, 19])("that comes in chunks of %d bytes is put together", (chunkBytes) => {
+    pushAll(...encodeChunks(CLIENT, good, layout, undefined, chunkBytes), goodFrame);
+    expect(sink.events).toEqual([goodOn(CLIENT), goodOn(CLIENT)]);
+  });
+
+  it("that comes in two chunks is put together around a message on the other port", () => {
+    const [first = goodFrame, ...rest] = encodeChunks(CLIENT, good, layout, undefined, 13);
+    pushAll(first, encodeFrame(SERVER, good, layout), ...rest);
+    expect(sink.events).toEqual([goodOn(SERVER), goodOn(CLIENT)]);
+  });
+});
+
 describe("the two ports", () => {
   it("keep their messages apart: the mouse between two halves of a message of the viewer", () => {
     const text: AgentMessage = { name: "CLIPBOARD", value: { selection: 0, type: 1 } };
@@ -265,6 +273,13 @@ describe("reset", () => {
     stream.push(goodFrame.subarray(0, 8 + 10));
     stream.reset(CLIENT);
     pushAll(goodFrame.subarray(8 + 10), goodFrame);
+    expect(sink.events).toEqual([goodOn(CLIENT)]);
+  });
+
+  it("between the chunks of a message header forgets it, and the next message is delivered", () => {
+    pushAll(...encodeChunks(CLIENT, good, layout, undefined, 13).slice(0, 1));
+    stream.reset(CLIENT);
+    stream.push(goodFrame);
     expect(sink.events).toEqual([goodOn(CLIENT)]);
   });
 

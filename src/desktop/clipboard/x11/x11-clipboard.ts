@@ -74,7 +74,10 @@ export class X11Clipboard implements DesktopClipboard {
 
   offer(selection: ClipboardSelection, targets: readonly string[]): void {
     const atom = this.#atoms.get(selection);
-    if (atom !== undefined) this.#server.offer(atom, targets);
+    if (atom === undefined) return;
+    // What an application before us is still telling of its targets is out of date.
+    this.#owners.set(selection, (this.#owners.get(selection) ?? 0) + 1);
+    this.#server.offer(atom, targets);
   }
 
   withdraw(selection: ClipboardSelection): void {

@@ -42,7 +42,7 @@ const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     geometry: fc.record({ width: u32, height: u32, displays: fc.array(display, { maxLength: 256 }) }),
   }),
   fc.record({ kind: kind("monitors-config"), config: monitorsConfigs }),
-  fc.record({ kind: kind("clipboard-grab"), selection, types: fc.array(u32, { maxLength: 256 }) }),
+  fc.record({ kind: kind("clipboard-grab"), selection, types: fc.array(u32, { maxLength: 256 }), offer: u32 }),
   fc.record({ kind: kind("clipboard-release"), selection }),
   fc.record({ kind: kind("viewer-left") }),
   fc.record({ kind: kind("content-request"), requestId: u32, selection, type: u32 }),
