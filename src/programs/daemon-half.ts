@@ -37,7 +37,13 @@ import type { Log } from "../support/log.ts";
 import { Spool } from "../support/spool.ts";
 import { AgentChannel, type BodySink, type StreamedMessage } from "../system/agent-channel.ts";
 import type { PortOpener } from "../system/ports/port.ts";
-import { AgentMessageType, type ClipboardSelection, ClipboardType, FileXferStatus, ReplyError } from "../wire/agent-constants.ts";
+import {
+  AgentMessageType,
+  type ClipboardSelection,
+  ClipboardType,
+  FileXferStatus,
+  ReplyError,
+} from "../wire/agent-constants.ts";
 import type { AgentMessage } from "../wire/catalogue.ts";
 
 /** A body whose taker takes nothing, or whose giver gives nothing, for this long is given up. */

@@ -13,7 +13,7 @@ export type DecodeErrorCode =
   | "chunk-empty"
   | "chunk-overrun";
 
-/** The peer sent nonsense. The message it was in is dropped and counted; only `fatal` ones end the link. */
+/** The peer sent nonsense. Whoever catches it knows whether one message is lost by it or the whole framing. */
 export class DecodeError extends Error {
   override readonly name = "DecodeError";
   readonly code: DecodeErrorCode;

@@ -1,6 +1,5 @@
 // The other end of the port: what spice-server, or QEMU's own agent end, says and does to a guest agent.
 // Strict where the real ones are: what makes them drop an agent is recorded here as a violation, and drops it too.
-import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { AgentCap, ChunkPort } from "../../src/wire/agent-constants.ts";
 import { encodeChunks } from "../../src/wire/agent-frame.ts";
@@ -57,7 +56,7 @@ export class FakeHost {
     this.kind = options.kind ?? "spice-server";
     this.layout = options.layout ?? { selection: true, serial: true };
     this.#duplex = duplex;
-    this.closed = once(duplex, "close").then(() => this.#notify());
+    this.closed = new Promise<void>((resolve) => duplex.once("close", resolve)).then(() => this.#notify());
     duplex.on("error", () => {});
     duplex.on("end", () => duplex.destroy());
     duplex.on("data", (bytes: Buffer) => {

@@ -5,11 +5,11 @@ import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
+import { OddApplication } from "./peers/odd-application.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { sleep, until } from "./peers/until.ts";
 import { clipboardTargets, copyFile, pasteToFile } from "./peers/x-clipboard.ts";
 import { startXorgDummy } from "./peers/xorg-dummy.ts";
-import { OddApplication } from "./peers/odd-application.ts";
 
 const TEXT = ClipboardType.UTF8_TEXT;
 const sample = Buffer.from("Grüße, 🙂 and 漢字\n");
@@ -122,7 +122,10 @@ test.each([
   ["text/plain;charset=utf-8", sample],
   ["TEXT", sample],
   ["STRING", Buffer.from("Gr\xfc\xdfe, ? and ??\n", "latin1")],
-  ["COMPOUND_TEXT", Buffer.concat([Buffer.from("Gr\xfc\xdfe, ", "latin1"), Buffer.from("\x1b%G🙂\x1b%@ and \x1b%G漢字\x1b%@\n")])],
+  [
+    "COMPOUND_TEXT",
+    Buffer.concat([Buffer.from("Gr\xfc\xdfe, ", "latin1"), Buffer.from("\x1b%G🙂\x1b%@ and \x1b%G漢字\x1b%@\n")]),
+  ],
 ])("row 46: an application that pastes %s gets it so encoded", async (target, expected) => {
   await viewerCopies();
   expect((await paste(target, sample)).equals(expected)).toBe(true);

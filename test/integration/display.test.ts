@@ -83,7 +83,9 @@ test("only the mode in use remains of those the agent has made", async () => {
   await ask([{ width: 1024, height: 768 }]);
   await becomes("1024x768+0+0");
   const made = async (): Promise<number> =>
-    (await readScreen(xorg.display)).outputs.flatMap(({ modes }) => modes).filter(({ name }) => name.includes("tsvdagent")).length;
+    (await readScreen(xorg.display)).outputs
+      .flatMap(({ modes }) => modes)
+      .filter(({ name }) => name.includes("tsvdagent")).length;
   await until("the modes to be removed", async () => (await made()) === 0, 3000);
 });
 

@@ -33,7 +33,9 @@ test("the packed program installs without compilers, and its native part reads a
   expect(execFileSync(program, ["--version"], { env, encoding: "utf8" })).toMatch(/^tsvdagent \d+\.\d+\.\d+\n$/);
   await using pty = await rawPty();
   const host = new FakeHost(pty.duplex);
-  await using agent = await startProcess(program, ["run", "--uinput", "none", "--port", pty.path], { env: { PATH: bin } });
+  await using agent = await startProcess(program, ["run", "--uinput", "none", "--port", pty.path], {
+    env: { PATH: bin },
+  });
   await until("the port to be open", () => /port: open/.test(agent.errors), 10_000);
   expect((await host.connectViewer()).value.request).toBe(false);
   expect(dirname(program)).not.toContain(process.cwd());

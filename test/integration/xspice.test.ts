@@ -84,15 +84,20 @@ test.each([
 });
 
 test("20 resizes in a row end on the last", async () => {
-  for (let step = 1; step <= 20; step += 1) await viewer.setDisplays([{ width: 800 + step * 11, height: 600 + step * 3 }]);
+  for (let step = 1; step <= 20; step += 1)
+    await viewer.setDisplays([{ width: 800 + step * 11, height: 600 + step * 3 }]);
   await viewer.waitForMonitors([{ width: 1020, height: 660 }], { timeoutMs: 10_000 });
 });
 
-test.each([1, 1024, MIB, 20 * MIB])("text of %i bytes is the same on both sides, both ways", async (bytes) => {
-  const file = await textFile(`text-${bytes}`, bytes);
-  await viewerToGuest(file);
-  await guestToViewer(file);
-}, 120_000);
+test.each([1, 1024, MIB, 20 * MIB])(
+  "text of %i bytes is the same on both sides, both ways",
+  async (bytes) => {
+    const file = await textFile(`text-${bytes}`, bytes);
+    await viewerToGuest(file);
+    await guestToViewer(file);
+  },
+  120_000,
+);
 
 describe("the pointer", () => {
   test("rows 18, 24: goes where the viewer puts it", async () => {
@@ -102,10 +107,14 @@ describe("the pointer", () => {
       [1019, 659],
     ] as const) {
       await viewer.position(x, y);
-      await until(`the pointer at ${x},${y}`, async () => {
-        const at = await pointerPosition(xspice.display);
-        return at.x === x && at.y === y;
-      }, 5000);
+      await until(
+        `the pointer at ${x},${y}`,
+        async () => {
+          const at = await pointerPosition(xspice.display);
+          return at.x === x && at.y === y;
+        },
+        5000,
+      );
     }
   });
 

@@ -6,7 +6,7 @@ import type { Log } from "../../support/log.ts";
 import type { OpenPort, PortOpener } from "./port.ts";
 
 /** Pauses between tries, doubling. */
-const REOPEN_MIN_MS = 50;
+const REOPEN_MIN_MS = 10;
 const REOPEN_MAX_MS = 2000;
 
 export interface ReopeningPortHandlers {

@@ -61,7 +61,10 @@ test("row 5: a message in chunks of one byte is understood", async () => {
 test.each([
   ["row 6: a chunk beyond any sane size", Uint8Array.of(1, 0, 0, 0, 0, 0, 16, 0)],
   ["row 7: a chunk for port 3", Uint8Array.of(3, 0, 0, 0, 4, 0, 0, 0)],
-  ["row 9: a message of 4 GiB", encodeChunk(1, Uint8Array.of(1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255))],
+  [
+    "row 9: a message of 4 GiB",
+    encodeChunk(1, Uint8Array.of(1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255)),
+  ],
 ])("%s makes the agent open the port anew, and work there", async (_, bytes) => {
   const { daemon, host } = await connected();
   await using __ = daemon;
@@ -92,7 +95,9 @@ test.each([
   host.raw(encodeChunk(ChunkPort.CLIENT, Uint8Array.of(...header, ...body)));
   expect((await host.connectViewer()).value.request).toBe(false);
   expect(daemon.openings).toBe(1);
-  expect(daemon.logged.some((line) => /message dropped: .*(unknown-type|truncated|bad-protocol)/.test(line))).toBe(true);
+  expect(daemon.logged.some((line) => /message dropped: .*(unknown-type|truncated|bad-protocol)/.test(line))).toBe(
+    true,
+  );
 });
 
 test("a chunk of no size is passed over, and the next message handled", async () => {
@@ -115,7 +120,10 @@ test("row 11: a host that closes the port finds it open again, and the agent at 
 test("row 12: a viewer that leaves in the middle of a message does not spoil the next viewer's", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
-  const half = encodeFrame(ChunkPort.CLIENT, { name: "REPLY", value: { type: 1, error: 1 } }, bareLayout).subarray(8, 30);
+  const half = encodeFrame(ChunkPort.CLIENT, { name: "REPLY", value: { type: 1, error: 1 } }, bareLayout).subarray(
+    8,
+    30,
+  );
   host.raw(encodeChunk(ChunkPort.CLIENT, half));
   host.disconnectViewer();
   expect((await host.connectViewer()).value.request).toBe(false);
@@ -250,7 +258,12 @@ test("a viewer that stops in the middle of an answer fails the paste after 5 s, 
   await daemon.session.next("clipboard-grab");
   daemon.session.link.send({ kind: "content-request", requestId: 7, selection: 0, type: 1 });
   await host.next("CLIPBOARD_REQUEST");
-  const frame = encodeFrame(ChunkPort.CLIENT, { name: "CLIPBOARD", value: { selection: 0, type: 1 } }, withPrefixes, 1000);
+  const frame = encodeFrame(
+    ChunkPort.CLIENT,
+    { name: "CLIPBOARD", value: { selection: 0, type: 1 } },
+    withPrefixes,
+    1000,
+  );
   host.raw(encodeChunk(ChunkPort.CLIENT, Buffer.concat([frame.subarray(8), text])));
   const failed = expect(daemon.session.content(await daemon.session.next("content-answer"))).rejects.toThrow();
   await settled();
@@ -285,7 +298,11 @@ test("row 51: an owner that goes is told with 4 bytes; a new copy is not precede
   daemon.session.copies(0);
   daemon.session.link.send({ kind: "clipboard-release", selection: 0 });
   await host.next("CLIPBOARD_RELEASE");
-  expect(host.messages.map(({ name }) => name).slice(1)).toEqual(["CLIPBOARD_GRAB", "CLIPBOARD_GRAB", "CLIPBOARD_RELEASE"]);
+  expect(host.messages.map(({ name }) => name).slice(1)).toEqual([
+    "CLIPBOARD_GRAB",
+    "CLIPBOARD_GRAB",
+    "CLIPBOARD_RELEASE",
+  ]);
 });
 
 test("row 52: a release by the viewer takes the selection away in the guest", async () => {
