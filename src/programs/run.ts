@@ -38,25 +38,24 @@ const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
 /** Resolves when the signal is aborted and everything has been given back. Throws a ConfigError before it begins. */
 export async function run(options: RunOptions, context: RunContext): Promise<void> {
   const { log, stop, setLogLevel } = context;
-  let config = await configFor(options);
-  setLogLevel(config.log.level);
-  if (options["check-config"] === true) return log.info("configuration: nothing wrong with it");
-  for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
-
+  if (options["check-config"] === true) {
+    await wholeConfig(options);
+    return log.info("configuration: nothing wrong with it");
+  }
   askForPriority(log);
   const start = new PrivilegedStart(process.env);
-  let halves = await startHalves(config, options, context, start);
+  let running = await startHalves(options, context, start);
+  for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
   let changing: Promise<void> = Promise.resolve();
   const reload = async (): Promise<void> => {
     try {
-      const next = await configFor(options);
+      const next = await wholeConfig(options);
       setLogLevel(next.log.level);
-      const same = JSON.stringify({ ...next, log: config.log }) === JSON.stringify(config);
-      config = next;
-      log.info(`configuration: read again: ${same ? "nothing to change" : "starting anew with it"}`);
+      const same = JSON.stringify({ ...next, log: {} }) === JSON.stringify({ ...running.config, log: {} });
+      log.info(`configuration: read again: ${same ? "nothing to start anew for" : "starting anew with it"}`);
       if (same || stop.aborted) return;
-      await halves[Symbol.asyncDispose]();
-      halves = await startHalves(config, options, context, start);
+      await running[Symbol.asyncDispose]();
+      running = await startHalves(options, context, start);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       log.error(`configuration: kept as it was: ${error.message}`);
@@ -70,7 +69,7 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
     stop.addEventListener("abort", () => resolve());
   });
   await changing;
-  await halves[Symbol.asyncDispose]();
+  await running[Symbol.asyncDispose]();
 }
 
 /**
@@ -85,10 +84,9 @@ function askForPriority(log: Log): void {
   }
 }
 
-/** What the files say, with the command line over them. */
-async function configFor(options: RunOptions): Promise<Config> {
-  const system = await readConfig(options.config ?? SYSTEM_CONFIG, options.config !== undefined);
-  const config = await narrowedByUser(system, join(homedir(), ".config/tsvdagent/config.toml"));
+/** What the system's file says, with the command line over it. */
+async function systemConfig(options: RunOptions): Promise<Config> {
+  const config = await readConfig(options.config ?? SYSTEM_CONFIG, options.config !== undefined);
   return {
     ...config,
     log: { level: (options.log as LogLevel | undefined) ?? config.log.level },
@@ -97,15 +95,27 @@ async function configFor(options: RunOptions): Promise<Config> {
   };
 }
 
+/** The same, narrowed by the user who we are by now. */
+async function wholeConfig(options: RunOptions): Promise<Config> {
+  return narrowedByUser(await systemConfig(options), join(homedir(), ".config/tsvdagent/config.toml"));
+}
+
+interface Running extends AsyncDisposable {
+  readonly config: Config;
+}
+
 async function startHalves(
-  config: Config,
   options: RunOptions,
-  { log, stop }: RunContext,
+  { log, stop, setLogLevel }: RunContext,
   start: PrivilegedStart,
-): Promise<AsyncDisposable> {
-  const pointer = pointerFor(config.pointer.device, log.of("pointer"));
+): Promise<Running> {
+  const asSystem = await systemConfig(options);
+  setLogLevel(asSystem.log.level);
+  const pointer = pointerFor(asSystem.pointer.device, log.of("pointer"));
   await pointer?.open();
-  const open = await start.open((signal) => openPort(config.port.path, signal), stop, log);
+  const open = await start.open((signal) => openPort(asSystem.port.path, signal), stop, log);
+  // Not before now: what a user may say is read with that user's rights.
+  const config = await wholeConfig(options);
   const selections = config.clipboard.enabled
     ? [ClipboardSelection.CLIPBOARD, ...(config.clipboard.primary ? [ClipboardSelection.PRIMARY] : [])]
     : [];
@@ -131,6 +141,7 @@ async function startHalves(
   );
   daemon.start();
   return {
+    config,
     [Symbol.asyncDispose]: async () => {
       await daemon[Symbol.asyncDispose]();
       await session[Symbol.asyncDispose]();
