@@ -185,7 +185,7 @@ export class Spool implements AsyncDisposable {
 /** A file without a name, 0600: gone when it is closed, whatever becomes of us. */
 async function openUnlinked(): Promise<FileHandle> {
   // A name nobody can guess: in a folder for everybody, one that is taken already would fail the body.
-  const path = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `tsvdagent-${randomUUID()}.spool`);
+  const path = join(tmpdir(), `tsvdagent-${randomUUID()}.spool`);
   const file = await open(path, "wx+", 0o600);
   await unlink(path);
   return file;

@@ -1,6 +1,7 @@
 // `tsvdagent run` as a person or a service starts it, on a port that is a unix socket with a fake host behind it.
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hostSocket } from "../fakes/host-socket.ts";
@@ -184,3 +185,25 @@ function cpuTicks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return Number(fields[11]) + Number(fields[12]);
 }
+
+test("an X server that accepts and says nothing does not keep it from ending in under 2 s", async () => {
+  using folder = makeTempDir("mute-x");
+  await using port = await hostSocket();
+  const mute = createServer(() => {});
+  // The folder of X sockets is everybody's, so this one stands at a TCP port of its own on loopback.
+  const address = await new Promise<AddressInfo>((resolve) => {
+    mute.listen(0, "127.0.0.1", () => resolve(mute.address() as AddressInfo));
+  });
+  await using agent = await startAgent(
+    [...quiet, "--port", port.path, "--display", `127.0.0.1:${address.port - 6000}`],
+    {
+      env: { XAUTHORITY: join(folder.path, "none") },
+    },
+  );
+  await (await port.opened()).connectViewer();
+  const startMs = performance.now();
+  agent.process.signal("SIGTERM");
+  expect(await agent.process.ended).toEqual({ code: 0, signal: null });
+  expect(performance.now() - startMs).toBeLessThan(2000);
+  mute.close();
+});

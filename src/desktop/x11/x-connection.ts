@@ -1,5 +1,5 @@
 // One connection to an X server: promises instead of callbacks, typed events, and an end that nothing survives waiting for.
-import { existsSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import x11 from "x11";
 import { BackendError } from "../../support/errors.ts";
 
@@ -15,6 +15,9 @@ const RANDR_MASK = 7;
 const PROPERTY_NOTIFY = 28;
 const SELECTION_REQUEST = 30;
 const SELECTION_NOTIFY = 31;
+
+/** TCP port of display 0. */
+const FIRST_TCP_PORT = 6000;
 
 /** RandR's RRNotify carries CRTC, output and property changes; the library knows the screen change only. */
 const RR_NOTIFY_OFFSET = 1;
@@ -45,7 +48,9 @@ export type XEvent =
       readonly owner: number;
       readonly selectionTime: number;
     }
-  | { readonly kind: "screen-changed" };
+  | { readonly kind: "screen-changed" }
+  /** The connection is gone; nothing comes after it. */
+  | { readonly kind: "closed" };
 
 export type XClient = x11.Client;
 
@@ -82,6 +87,7 @@ export class XConnection implements AsyncDisposable {
         this.#isClosed = true;
         for (const reject of this.#pending) reject(this.#lost());
         this.#pending.clear();
+        for (const listener of this.#listeners) listener({ kind: "closed" });
         resolve();
       });
     });
@@ -102,9 +108,12 @@ export class XConnection implements AsyncDisposable {
     }
   }
 
-  /** Throws a BackendError `display.unreachable`. `display` as in $DISPLAY. */
-  static async open(display: string): Promise<XConnection> {
-    const client = await connected(display);
+  /**
+   * `display` as in $DISPLAY. Aborting the signal ends the connection, at whatever stage it is.
+   * Throws a BackendError `display.unreachable`.
+   */
+  static async open(display: string, signal: AbortSignal): Promise<XConnection> {
+    const client = await connected(display, signal);
     try {
       const fixes = await required<x11.Fixes>((callback) => client.client.require("fixes", callback));
       const randr = await required<x11.Randr>((callback) => client.client.require("randr", callback)).catch(
@@ -233,35 +242,42 @@ export class XConnection implements AsyncDisposable {
   }
 }
 
-async function connected(display: string): Promise<x11.Display> {
-  const missing = missingSocket(display);
-  if (missing !== undefined) throw new BackendError("display.unreachable", `${display}: ${missing} is not there`);
+async function connected(display: string, signal: AbortSignal): Promise<x11.Display> {
+  const stream = socketTo(display);
+  // A server that accepts and says nothing must not keep us from stopping.
+  const hangUp = (): void => void stream.destroy();
+  signal.addEventListener("abort", hangUp);
+  stream.on("close", () => signal.removeEventListener("abort", hangUp));
+  if (signal.aborted) hangUp();
   try {
     const connection = await required<x11.Display>((callback) => {
-      const client = x11.createClient({ display, shm: false }, callback);
+      // `auth` undefined: the cookie is looked up in the Xauthority file, as without a stream of our own.
+      const client = x11.createClient({ display, stream, auth: undefined, shm: false }, callback);
       // Before the connection stands errors come by the callback and, again, as events.
       client.on("error", () => {});
+      stream.on("close", () => callback(new Error("the connection was closed"), undefined as never));
     });
     // The library keeps the atoms of all connections in one object, where those of a server that has died live on.
     connection.client.atoms = Object.create(connection.client.atoms);
     return connection;
   } catch (error) {
+    stream.destroy();
     const detail = error instanceof Error ? error.message : String(error);
     throw new BackendError("display.unreachable", `${display}: ${detail}`, { cause: error });
   }
 }
 
-/** The library would try TCP instead of a local socket that is not there, which nobody asked for. */
-function missingSocket(display: string): string | undefined {
+/** Left to itself the library would try TCP instead of a local socket that is not there, which nobody asked for. */
+function socketTo(display: string): Socket {
   let parsed: ReturnType<typeof x11.parseDisplay>;
   try {
     parsed = x11.parseDisplay(display);
   } catch {
-    return "such a display";
+    throw new BackendError("display.unreachable", `${JSON.stringify(display)} names no display: :N or HOST:N does`);
   }
-  if (parsed.host !== "" && parsed.protocol !== "unix") return undefined;
-  const path = `/tmp/.X11-unix/X${parsed.displayNum}`;
-  return existsSync(path) ? undefined : path;
+  const { host, protocol, displayNum } = parsed;
+  if (host === "" || protocol === "unix") return connect(`/tmp/.X11-unix/X${displayNum}`);
+  return connect(FIRST_TCP_PORT + Number(displayNum), host);
 }
 
 function required<T>(call: (callback: x11.Callback<T>) => void): Promise<T> {

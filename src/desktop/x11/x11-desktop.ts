@@ -63,7 +63,7 @@ export class X11Desktop implements AsyncDisposable {
     let pauseMs = RETRY_MIN_MS;
     while (!signal.aborted) {
       try {
-        await using x = await XConnection.open(this.#options.display);
+        await using x = await XConnection.open(this.#options.display, signal);
         pauseMs = RETRY_MIN_MS;
         await this.#live(x, signal);
       } catch (error) {

@@ -174,7 +174,15 @@ declare module "x11" {
     ): void;
   }
 
-  function createClient(options: { display: string; shm: false }, callback: Callback<Display>): Client;
+  interface ConnectOptions {
+    display: string;
+    stream?: import("node:net").Socket;
+    /** Undefined: looked up in the Xauthority file. */
+    auth?: { readonly name: string; readonly data: string } | undefined;
+    shm: false;
+  }
+
+  function createClient(options: ConnectOptions, callback: Callback<Display>): Client;
   function parseDisplay(display: string): {
     readonly protocol: string;
     readonly host: string;

@@ -142,35 +142,30 @@ class EventQueue implements Disposable {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #subscription: Disposable;
-  readonly #x: XConnection;
+  readonly #onAbort = (): void => this.#wake?.();
   #seen: XEvent[] = [];
+  #isClosed = false;
   #wake: (() => void) | undefined;
 
   constructor(x: XConnection, clock: Clock, signal: AbortSignal) {
-    this.#x = x;
     this.#clock = clock;
     this.#signal = signal;
     this.#subscription = x.onEvent((event) => {
-      if (event.kind !== "selection-notify" && event.kind !== "property-notify") return;
-      if (event.kind === "property-notify" && event.window !== x.window) return;
-      this.#seen.push(event);
+      if (event.kind === "closed") this.#isClosed = true;
+      else if (event.kind !== "selection-notify" && event.kind !== "property-notify") return;
+      else if (event.kind === "property-notify" && event.window !== x.window) return;
+      else this.#seen.push(event);
       this.#wake?.();
     });
-    const wake = (): void => this.#wake?.();
-    signal.addEventListener("abort", wake);
-    void x.closed.then(wake);
+    signal.addEventListener("abort", this.#onAbort);
   }
 
   /** The next event that matches. Throws `clipboard.no-answer` after IDLE_MS, `clipboard.lost` when it is called off. */
   async next(matches: (event: XEvent) => boolean): Promise<XEvent> {
-    let expired = false;
+    let isLate = false;
     const timer = this.#clock.after(IDLE_MS, () => {
-      expired = true;
+      isLate = true;
       this.#wake?.();
-    });
-    let isGone = false;
-    void this.#x.closed.then(() => {
-      isGone = true;
     });
     try {
       for (;;) {
@@ -181,9 +176,11 @@ class EventQueue implements Disposable {
           return found;
         }
         this.#seen = [];
-        if (this.#signal.aborted || isGone) throw new BackendError("clipboard.lost", "called off");
-        if (expired) throw new BackendError("clipboard.no-answer", `the owner was silent for ${IDLE_MS} ms`);
-        await new Promise<void>((resolve) => (this.#wake = resolve));
+        if (this.#signal.aborted || this.#isClosed) throw new BackendError("clipboard.lost", "called off");
+        if (isLate) throw new BackendError("clipboard.no-answer", `the owner was silent for ${IDLE_MS} ms`);
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
       }
     } finally {
       timer[Symbol.dispose]();
@@ -193,5 +190,6 @@ class EventQueue implements Disposable {
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
+    this.#signal.removeEventListener("abort", this.#onAbort);
   }
 }

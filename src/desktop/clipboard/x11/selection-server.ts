@@ -103,16 +103,18 @@ export class SelectionServer implements Disposable {
   async #requested(request: SelectionRequestEvent): Promise<void> {
     // Clients of old name no property: the target serves as one.
     const property = request.property === 0 ? request.target : request.property;
+    let isTold = false;
     try {
       const offer = this.#offers.get(request.selection);
       const finish = offer === undefined ? undefined : await this.#convert(offer, request, request.target, property);
+      isTold = true;
       await this.#notify(request, finish === undefined ? 0 : property);
       await finish?.();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#log.warn(`a paste failed: ${describeError(error)}`);
-      // A request is always answered; where the requestor is gone, this says so and nothing more.
-      await this.#notify(request, 0).catch(() => {});
+      // A request is always answered, once. Where the requestor is gone, there is nobody to answer.
+      if (!isTold) await this.#notify(request, 0).catch(() => {});
     }
   }
 
