@@ -4,7 +4,14 @@ import type { Duplex } from "node:stream";
 import { AgentCap, ChunkPort } from "../../src/wire/agent-constants.ts";
 import { encodeChunks } from "../../src/wire/agent-frame.ts";
 import { capWords } from "../../src/wire/announce-capabilities.ts";
-import { type AgentMessage, type AgentMessageName, decodeMessage, streamedHeadSize } from "../../src/wire/catalogue.ts";
+import { DecodeError } from "../../src/wire/bytes.ts";
+import {
+  type AgentMessage,
+  type AgentMessageName,
+  decodeMessage,
+  messageName,
+  streamedHeadSize,
+} from "../../src/wire/catalogue.ts";
 import { bareLayout, type Layout } from "../../src/wire/codec.ts";
 
 /** `spice-server` forwards a viewer's messages in chunks of 2048 bytes; `qemu-vdagent` talks by itself, in 1024. */
@@ -178,7 +185,15 @@ export class FakeHost {
 
   #received(type: number, body: Buffer): void {
     const head = streamedHeadSize(type, this.layout) ?? body.length;
-    const message = decodeMessage(type, body.subarray(0, head), this.layout);
+    let message: AgentMessage;
+    try {
+      message = decodeMessage(type, body.subarray(0, head), this.layout);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      // A viewer logs it and goes on.
+      this.violations.push(`${messageName(type)}: ${error.message}`);
+      return;
+    }
     this.messages.push({ ...message, data: body.subarray(head) });
     if (message.name === "ANNOUNCE_CAPABILITIES") this.#announced();
     this.#notify();

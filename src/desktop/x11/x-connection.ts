@@ -262,7 +262,9 @@ async function connected(display: string, signal: AbortSignal): Promise<x11.Disp
     return connection;
   } catch (error) {
     stream.destroy();
-    const detail = error instanceof Error ? error.message : String(error);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isAbsent = code === "ENOENT" || code === "ECONNREFUSED";
+    const detail = isAbsent ? message : `the X server hung up: is XAUTHORITY right? (${message})`;
     throw new BackendError("display.unreachable", `${display}: ${detail}`, { cause: error });
   }
 }
