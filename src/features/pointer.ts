@@ -49,6 +49,7 @@ export const restingPointer: PointerState = { x: undefined, y: undefined, button
 export function pointerStep(state: PointerState, input: PointerInput): readonly [PointerState, readonly InputEvent[]] {
   switch (input.kind) {
     case "geometry-reported":
+      if (sameDisplays(state.displays, input.displays)) return [state, []];
       // The desktop may have pushed the pointer to another place.
       return [{ ...state, x: undefined, y: undefined, displays: input.displays }, []];
     case "host-moved":
@@ -66,6 +67,11 @@ export function pointerStep(state: PointerState, input: PointerInput): readonly 
 /** Whether a display with this id is part of the desktop; a state for any other is dropped. */
 export function knowsDisplay(state: PointerState, displayId: number): boolean {
   return displayOf(state, displayId) !== undefined;
+}
+
+function sameDisplays(a: readonly DisplayGeometry[], b: readonly DisplayGeometry[]): boolean {
+  const keys = ["displayId", "x", "y", "width", "height"] as const;
+  return a.length === b.length && a.every((display, index) => keys.every((key) => display[key] === b[index]?.[key]));
 }
 
 const report: InputEvent = { type: EV_SYN, code: SYN_REPORT, value: 0 };

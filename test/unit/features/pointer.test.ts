@@ -111,11 +111,18 @@ describe("row 23: geometry", () => {
     ]);
   });
 
-  test("the same spot is told again after a report, for the desktop may have moved the pointer", () => {
-    const [after] = pointerStep(at(10, 20), { kind: "geometry-reported", displays: desktop.displays });
+  test("the same spot is told again after a change of geometry, for the desktop may have moved the pointer", () => {
+    const displays = desktop.displays.slice(0, 1);
+    const [after] = pointerStep(at(10, 20), { kind: "geometry-reported", displays });
     const [again, events] = pointerStep(after, { kind: "host-moved", mouse: mouse({ x: 10, y: 20 }) });
     expect(events).toEqual([absX(10), absY(20), syn]);
     expect(pointerStep(again, { kind: "host-moved", mouse: mouse({ x: 10, y: 20 }) })[1]).toEqual([syn]);
+  });
+
+  test("a report that changes nothing does not", () => {
+    const displays = desktop.displays.map((display) => ({ ...display }));
+    const [after] = pointerStep(at(10, 20), { kind: "geometry-reported", displays });
+    expect(pointerStep(after, { kind: "host-moved", mouse: mouse({ x: 10, y: 20 }) })[1]).toEqual([syn]);
   });
 
   test("a button held through a report stays held", () => {
