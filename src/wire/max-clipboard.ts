@@ -1,9 +1,8 @@
 // MAX_CLIPBOARD, viewer to guest: VDAgentMaxClipboard in vd_agent.h.
 import { structCodec } from "./codec.ts";
-import { i32, type Of, struct } from "./fields.ts";
+import { i32, struct } from "./fields.ts";
 
 /** The largest clipboard payload the viewer wants, in bytes; -1 is no limit. */
 const maxClipboardFields = struct({ max: i32 });
 
-export type MaxClipboard = Of<typeof maxClipboardFields>;
 export const maxClipboard = structCodec(maxClipboardFields);

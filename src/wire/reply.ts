@@ -1,9 +1,8 @@
 // REPLY, guest to viewer: VDAgentReply in vd_agent.h.
 import { structCodec } from "./codec.ts";
-import { type Of, struct, u32 } from "./fields.ts";
+import { struct, u32 } from "./fields.ts";
 
 /** `type` is the message answered, `error` one of ReplyError. */
 const replyFields = struct({ type: u32, error: u32 });
 
-export type Reply = Of<typeof replyFields>;
 export const reply = structCodec(replyFields);

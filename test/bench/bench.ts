@@ -1,6 +1,6 @@
 /** `npm run bench`: tsvdagent and Debian's agent side by side. Options: see options.ts. */
 import { writeFileSync } from "node:fs";
-import { missingBuild } from "../integration/peers/built-agent.ts";
+import { missingBuild } from "../integration/peers/agent.ts";
 import { exitOnSignals } from "../integration/peers/signals.ts";
 import { makeTempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs } from "../integration/peers/until.ts";

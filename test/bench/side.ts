@@ -1,5 +1,5 @@
 /** One half of the comparison: an Xspice with one of the agents in it and a viewer in front of it. */
-import { startBuiltAgent } from "../integration/peers/built-agent.ts";
+import { startAgentOf } from "../integration/peers/agent.ts";
 import { type MonitorsTailProxy, startMonitorsTailProxy } from "../integration/peers/monitors-tail-proxy.ts";
 import type { PeerProcess } from "../integration/peers/processes.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
@@ -101,7 +101,7 @@ export class Side implements AsyncDisposable {
 export type Sides = Readonly<Record<AgentName, Side>>;
 
 async function startOurs(server: Xspice, node: string): Promise<RunningAgent> {
-  const agent = await startBuiltAgent(server, { node });
+  const agent = await startAgentOf(server, { node });
   return { processes: [agent.process], [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
 }
 

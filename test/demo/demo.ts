@@ -1,6 +1,6 @@
 /** `npm run demo`: the agent at work on a machine without a virtual machine. Options: see options.ts. */
 import { resolve } from "node:path";
-import { type BuiltAgent, missingBuild, startBuiltAgent } from "../integration/peers/built-agent.ts";
+import { type Agent, missingBuild, startAgentOf } from "../integration/peers/agent.ts";
 import { exitOnSignals, nextSignal } from "../integration/peers/signals.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
 import { makeTempDir } from "../integration/peers/temp-dir.ts";
@@ -59,7 +59,7 @@ async function demo(options: DemoOptions): Promise<number> {
   await viewer.connect(server.spicePort);
   console.log(`  viewer   spice-gtk, the library inside virt-viewer and GNOME Boxes, at 127.0.0.1:${server.spicePort}`);
   const startMs = monotonicMs();
-  await using agent = await startBuiltAgent(server);
+  await using agent = await startAgentOf(server);
   console.log(`  agent    dist/tsvdagent.js run, process ${agent.process.pid}, in the guest`);
 
   report.head();
@@ -124,7 +124,7 @@ async function showAll(report: Report, { server: { display }, viewer, screenshot
 }
 
 /** Returns the number of failures: 0 when the user ended it, 1 when something else did. */
-async function stay(server: Xspice, agent: BuiltAgent): Promise<number> {
+async function stay(server: Xspice, agent: Agent): Promise<number> {
   const lines = [
     "",
     "Try it yourself (remote-viewer is in the Debian package virt-viewer):",

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
-import { type Agent, startAgent } from "./peers/agent.ts";
+import { type Agent, startAgentOf } from "./peers/agent.ts";
 import { Button, SpiceClient } from "./peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { until } from "./peers/until.ts";
@@ -19,16 +19,11 @@ let viewer: SpiceClient;
 let agent: Agent;
 let folder: TempDir;
 
-const start = (): Promise<Agent> => {
-  const pointer = `fifo:${xspice.fifoPath}`;
-  return startAgent(["run", "--port", xspice.portPath, "--uinput", pointer, "--display", xspice.display]);
-};
-
 beforeAll(async () => {
   folder = makeTempDir("xspice-test");
   xspice = await startXspice();
   viewer = await SpiceClient.start();
-  agent = await start();
+  agent = await startAgentOf(xspice);
   await viewer.connect(xspice.spicePort, { maxClipboardBytes: -1 });
   await viewer.waitForAgent();
   await agent.untilLogged(/display: connected/);
@@ -155,8 +150,9 @@ test("the agent may end and start again while the viewer stays: row 61 with it, 
   await using _ = await copyFile(xspice.display, file);
   await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0);
   await agent[Symbol.asyncDispose]();
-  await viewer.waitForNoAgent();
-  agent = await start();
+  // After a resize Xspice takes some seconds to notice that an agent is gone, whichever agent it is.
+  await viewer.waitForNoAgent(30_000);
+  agent = await startAgentOf(xspice);
   await viewer.waitForAgent();
   await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0);
   const received = await viewer.request(0, TEXT);

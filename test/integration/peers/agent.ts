@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type PeerProcess, startProcess } from "./processes.ts";
 import { makeTempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
+import type { Xspice } from "./xspice.ts";
 
 const program = fileURLToPath(new URL("../../../dist/tsvdagent.js", import.meta.url));
 
@@ -22,9 +23,24 @@ export interface Agent extends AsyncDisposable {
   untilLogged(pattern: RegExp, timeoutMs?: number): Promise<void>;
 }
 
+/** What a user has to do first, or undefined if the program is there. */
+export function missingBuild(): string | undefined {
+  return existsSync(program) ? undefined : "dist/tsvdagent.js is missing: run `npm run build` first";
+}
+
+/** The agent of an Xspice, port, pointer and display. Being connected is for the viewer to say. */
+export function startAgentOf(
+  server: Pick<Xspice, "display" | "portPath" | "fifoPath">,
+  options: AgentOptions = {},
+): Promise<Agent> {
+  const where = ["--port", server.portPath, "--uinput", `fifo:${server.fifoPath}`, "--display", server.display];
+  return startAgent(["run", ...where], options);
+}
+
 /** `tsvdagent run` with these options and a home of its own, where no configuration of a developer can be in the way. */
 export async function startAgent(args: readonly string[], options: AgentOptions = {}): Promise<Agent> {
-  if (!existsSync(program)) throw new Error("dist/tsvdagent.js is missing: npm run build");
+  const missing = missingBuild();
+  if (missing !== undefined) throw new Error(missing);
   const home = makeTempDir("agent-home");
   const started = await startProcess(options.node ?? process.execPath, [program, ...args], {
     env: { HOME: home.path, ...options.env },

@@ -1,4 +1,4 @@
-/** What the guest's X server shows: outputs and modes by xrandr, pixels by import. */
+/** What the guest's X server shows: outputs and modes by xrandr. */
 import { runOn } from "./x-programs.ts";
 
 export interface XMode {
@@ -39,22 +39,7 @@ export async function readHeads(display: string): Promise<readonly NonNullable<X
   return outputs.flatMap(({ geometry }) => (geometry === undefined ? [] : [geometry]));
 }
 
-/** Runs xrandr with arguments that change something. */
-export async function xrandr(display: string, ...args: readonly string[]): Promise<void> {
-  await runOn(display, "xrandr", args);
-}
-
-/** Paints the root window: `color` as X knows it ("red", "#102030"). */
-export async function paintRoot(display: string, color: string): Promise<void> {
-  await runOn(display, "xsetroot", ["-solid", color]);
-}
-
-/** Writes the whole screen to a PNG file. */
-export async function screenshot(display: string, file: string): Promise<void> {
-  await runOn(display, "import", ["-window", "root", `png:${file}`], { timeoutMs: 30_000 });
-}
-
-export function parseXrandr(text: string): XScreen {
+function parseXrandr(text: string): XScreen {
   const screen = /^Screen 0: .* current (\d+) x (\d+), maximum (\d+) x (\d+)/m.exec(text);
   if (screen === null) throw new Error(`xrandr says: ${text.slice(0, 200)}`);
   const [width, height, maxWidth, maxHeight] = screen.slice(1).map(Number) as [number, number, number, number];
