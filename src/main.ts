@@ -6,6 +6,9 @@ import { ConfigError } from "./support/errors.ts";
 import { createLog, type LogLevel } from "./support/log.ts";
 import { VERSION } from "./version.ts";
 
+// Whoever read our words may stop to; that is no reason to end.
+process.stderr.on("error", () => {});
+
 const FAILED = 1;
 const WRONG_WORDS = 2;
 

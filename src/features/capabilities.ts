@@ -74,8 +74,8 @@ export function capabilitiesStep(
       return [
         { epoch: state.epoch + 1, viewer: caps },
         [
-          { kind: "send-announce", words: ours },
           ...(state.viewer === undefined ? [] : [{ kind: "end-viewer" } as const]),
+          { kind: "send-announce", words: ours },
           { kind: "begin-viewer", caps },
         ],
       ];

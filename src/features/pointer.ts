@@ -64,6 +64,11 @@ export function pointerStep(state: PointerState, input: PointerInput): readonly 
   }
 }
 
+/** The device has not taken the events: it is where it was, and what was pressed there is still pressed. */
+export function pointerMissed(before: PointerState): PointerState {
+  return { ...before, x: undefined, y: undefined };
+}
+
 /** Whether a display with this id is part of the desktop; a state for any other is dropped. */
 export function knowsDisplay(state: PointerState, displayId: number): boolean {
   return displayOf(state, displayId) !== undefined;

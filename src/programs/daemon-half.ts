@@ -22,6 +22,7 @@ import {
   knowsDisplay,
   type PointerInput,
   type PointerState,
+  pointerMissed,
   pointerStep,
   restingPointer,
 } from "../features/pointer.ts";
@@ -53,7 +54,8 @@ const SLOW_DISK_BYTES = 4 * 1024 * 1024;
 const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 
 export interface PointerDevice {
-  emit(events: readonly InputEvent[]): void;
+  /** False: the device could not take them, and they are gone. */
+  emit(events: readonly InputEvent[]): boolean;
 }
 
 export interface DaemonParts {
@@ -88,7 +90,6 @@ export class DaemonHalf implements AsyncDisposable {
     this.#channel = new AgentChannel(
       parts.openPort,
       {
-        opened: () => {},
         closed: () => this.#capabilitiesInput({ kind: "port-closed" }),
         message: (message) => this.#hostSaid(message),
         body: (head, bytes) => this.#hostBody(head, bytes),
@@ -182,6 +183,7 @@ export class DaemonHalf implements AsyncDisposable {
         }
         case "end-viewer":
           this.#log.info("viewer: gone");
+          this.#channel.forgetQueued();
           this.#pointerInput({ kind: "viewer-left" });
           this.#clipboardInput({ kind: "viewer-left" });
           this.#link.send({ kind: "viewer-left" });
@@ -194,9 +196,10 @@ export class DaemonHalf implements AsyncDisposable {
   }
 
   #pointerInput(input: PointerInput): void {
-    const [state, events] = pointerStep(this.#pointer, input);
-    this.#pointer = state;
-    if (events.length > 0) this.#parts.pointer?.emit(events);
+    const before = this.#pointer;
+    const [state, events] = pointerStep(before, input);
+    const isTaken = events.length === 0 || this.#parts.pointer?.emit(events) === true;
+    this.#pointer = isTaken ? state : pointerMissed(before);
   }
 
   #clipboardInput(input: ClipboardInput): void {
@@ -362,6 +365,7 @@ export class DaemonHalf implements AsyncDisposable {
         }
         while (body.spool.unflushedBytes > SLOW_DISK_BYTES) await body.spool.flushed();
       }
+      await body.spool.flushed();
       body.spool.end();
       this.#finished(bodyId, body);
     } catch (error) {

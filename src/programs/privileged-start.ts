@@ -1,5 +1,4 @@
 // Started by sudo: the port and the pointer are opened as root, and then root is given up before anything else is touched.
-import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { sleep, systemClock } from "../support/clock.ts";
 import { ConfigError, describeError, PortError } from "../support/errors.ts";
@@ -24,6 +23,10 @@ export class PrivilegedStart {
     this.#uid = isSudo ? idFrom("SUDO_UID", env) : undefined;
     this.#gid = isSudo ? idFrom("SUDO_GID", env) : 0;
     this.#user = env.SUDO_USER ?? "";
+  }
+
+  get hasGivenUpRoot(): boolean {
+    return this.#isDropped;
   }
 
   /**
@@ -61,11 +64,8 @@ export class PrivilegedStart {
     process.setgid?.(this.#gid);
     process.setuid?.(uid);
     this.#isDropped = true;
-    const { homedir } = userInfo();
-    process.env.HOME = homedir;
-    const runtime = `/run/user/${uid}`;
-    if (existsSync(runtime)) process.env.XDG_RUNTIME_DIR = runtime;
-    else delete process.env.XDG_RUNTIME_DIR;
+    const { homedir, username } = userInfo();
+    Object.assign(process.env, { HOME: homedir, USER: username, LOGNAME: username });
   }
 }
 

@@ -44,18 +44,24 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
   }
   askForPriority(log);
   const start = new PrivilegedStart(process.env);
-  let running = await startHalves(options, context, start);
-  for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
-  let changing: Promise<void> = Promise.resolve();
+  let running: Running | undefined;
+  const starting = startHalves(options, context, start).then((started) => {
+    running = started;
+  });
+  let changing: Promise<void> = starting;
   const reload = async (): Promise<void> => {
     try {
       const next = await wholeConfig(options);
       setLogLevel(next.log.level);
-      const same = JSON.stringify({ ...next, log: {} }) === JSON.stringify({ ...running.config, log: {} });
-      log.info(`configuration: read again: ${same ? "nothing to start anew for" : "starting anew with it"}`);
-      if (same || stop.aborted) return;
-      await running[Symbol.asyncDispose]();
-      running = await startHalves(options, context, start);
+      const same = JSON.stringify({ ...next, log: {} }) === JSON.stringify({ ...running?.config, log: {} });
+      if (same) return log.info("configuration: read again: nothing to start anew for");
+      // What root has opened could not be opened again.
+      if (start.hasGivenUpRoot)
+        return log.warn("configuration: read again: end and start by sudo for what has changed");
+      log.info("configuration: read again: starting anew with it");
+      if (stop.aborted) return;
+      await running?.[Symbol.asyncDispose]();
+      running = await startHalves(options, context, start, next);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       log.error(`configuration: kept as it was: ${error.message}`);
@@ -64,12 +70,14 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
   context.onReload(() => {
     changing = changing.then(reload);
   });
+  await starting;
+  for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
   await new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
     stop.addEventListener("abort", () => resolve());
   });
   await changing;
-  await running[Symbol.asyncDispose]();
+  await running?.[Symbol.asyncDispose]();
 }
 
 /**
@@ -108,14 +116,15 @@ async function startHalves(
   options: RunOptions,
   { log, stop, setLogLevel }: RunContext,
   start: PrivilegedStart,
+  known?: Config,
 ): Promise<Running> {
-  const asSystem = await systemConfig(options);
+  const asSystem = known ?? (await systemConfig(options));
   setLogLevel(asSystem.log.level);
   const pointer = pointerFor(asSystem.pointer.device, log.of("pointer"));
   await pointer?.open();
   const open = await start.open((signal) => openPort(asSystem.port.path, signal), stop, log);
   // Not before now: what a user may say is read with that user's rights.
-  const config = await wholeConfig(options);
+  const config = known ?? (await wholeConfig(options));
   const selections = config.clipboard.enabled
     ? [ClipboardSelection.CLIPBOARD, ...(config.clipboard.primary ? [ClipboardSelection.PRIMARY] : [])]
     : [];

@@ -4,7 +4,7 @@ import { type Desktop, X11Desktop } from "../desktop/x11/x11-desktop.ts";
 import { targetsOfTypes, typeOfTarget, typesOfTargets } from "../features/clipboard-targets.ts";
 import type { Paste, PasteAnswer } from "../features/desktop-clipboard.ts";
 import type { Clock } from "../support/clock.ts";
-import { describeError } from "../support/errors.ts";
+import { BackendError, describeError } from "../support/errors.ts";
 import { LinkConnection, type LinkControlMessage } from "../support/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
@@ -188,6 +188,7 @@ export class SessionHalf implements AsyncDisposable {
         body.end(false);
       }
     } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
       if (!abort.signal.aborted)
         this.#log.warn(`clipboard: an application could not give its content: ${describeError(error)}`);
       if (!isAnswered) refuse();

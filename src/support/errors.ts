@@ -16,7 +16,6 @@ export type BackendErrorCode =
   | "display.unreachable"
   | "display.lost"
   | "display.request-failed"
-  | "display.no-randr"
   | "monitors.too-large"
   | "monitors.too-small"
   | "monitors.overlap"

@@ -47,6 +47,8 @@ export class LinkConnection implements AsyncDisposable {
       try {
         frames.push(bytes);
       } catch (error) {
+        // Anything else is a fault of ours, and to be seen.
+        if (!(error instanceof DecodeError)) throw error;
         this.#log.error(`closing: ${describeError(error)}`);
         this.#close();
       }

@@ -22,34 +22,26 @@ export interface LogOptions {
   readonly journal: boolean;
 }
 
-/** How often one line may repeat before it is only counted, and when it may be said again. */
-const REPEATS_BEFORE_QUIET = 3;
+/** How often one line may repeat before it is only counted. */
+const REPEATS_OF_A_LINE = 3;
+/** The same for lines that differ in their numbers only, which a host may choose. */
+const REPEATS_OF_A_KIND = 50;
+/** When it may be said again. */
 const QUIET_MS = 60_000;
 const MAX_REMEMBERED = 256;
 
 export function createLog(options: LogOptions, nowMs: () => number = () => performance.now()): Log {
-  const seen = new Map<string, { count: number; sinceMs: number }>();
+  const lines = new Repetitions(REPEATS_OF_A_LINE, "repeats are counted from here on", nowMs);
+  const kinds = new Repetitions(REPEATS_OF_A_KIND, "more of this kind are counted from here on", nowMs);
 
   const put = (level: LogLevel, text: string): void => {
     if (logLevels.indexOf(level) > logLevels.indexOf(options.level())) return;
     const line = oneLine(text);
-    const suffix = repetition(line);
-    if (suffix === undefined) return;
-    options.write(`${options.journal ? `<${priority[level]}>` : `${level}: `}${line}${suffix}\n`);
-  };
-
-  /** What to add to a line that was said before; undefined when it is not said this time. */
-  const repetition = (line: string): string | undefined => {
-    const entry = seen.get(line);
-    if (entry === undefined || nowMs() - entry.sinceMs > QUIET_MS) {
-      if (seen.size >= MAX_REMEMBERED) seen.clear();
-      const missed = entry === undefined ? 0 : entry.count - REPEATS_BEFORE_QUIET;
-      seen.set(line, { count: 1, sinceMs: nowMs() });
-      return missed > 0 ? ` (${missed} more times meanwhile)` : "";
-    }
-    entry.count += 1;
-    if (entry.count > REPEATS_BEFORE_QUIET) return undefined;
-    return entry.count === REPEATS_BEFORE_QUIET ? " (repeats are counted from here on)" : "";
+    const ofLine = lines.suffix(line);
+    if (ofLine === undefined) return;
+    const ofKind = kinds.suffix(line.replace(/\d+/g, "#"));
+    if (ofKind === undefined) return;
+    options.write(`${options.journal ? `<${priority[level]}>` : `${level}: `}${line}${ofLine}${ofKind}\n`);
   };
 
   const of = (prefix: string): Log => ({
@@ -60,6 +52,33 @@ export function createLog(options: LogOptions, nowMs: () => number = () => perfo
     of: (feature) => of(`${prefix}${feature}: `),
   });
   return of("");
+}
+
+class Repetitions {
+  readonly #most: number;
+  readonly #lastWord: string;
+  readonly #nowMs: () => number;
+  readonly #seen = new Map<string, { count: number; readonly sinceMs: number }>();
+
+  constructor(most: number, lastWord: string, nowMs: () => number) {
+    this.#most = most;
+    this.#lastWord = lastWord;
+    this.#nowMs = nowMs;
+  }
+
+  /** What to add to what was said before; undefined when it is not said this time. */
+  suffix(key: string): string | undefined {
+    const entry = this.#seen.get(key);
+    if (entry === undefined || this.#nowMs() - entry.sinceMs > QUIET_MS) {
+      if (this.#seen.size >= MAX_REMEMBERED) this.#seen.clear();
+      const missed = entry === undefined ? 0 : entry.count - this.#most;
+      this.#seen.set(key, { count: 1, sinceMs: this.#nowMs() });
+      return missed > 0 ? ` (${missed} more times meanwhile)` : "";
+    }
+    entry.count += 1;
+    if (entry.count > this.#most) return undefined;
+    return entry.count === this.#most ? ` (${this.#lastWord})` : "";
+  }
 }
 
 /** Text from outside can never start a line of its own, nor steer a terminal. */

@@ -12,6 +12,7 @@ export const SPOOL_MEMORY_BYTES = 1024 * 1024;
 const FILE_STEP_BYTES = 512 * 1024;
 /** Small pieces are gathered into blocks: a body may come a byte at a time, and each piece has a price of its own. */
 const BLOCK_BYTES = 64 * 1024;
+const KEPT_PIECE_BYTES = 32 * 1024;
 
 /** First in, first out. One writer, one reader. */
 export class Spool implements AsyncDisposable {
@@ -40,27 +41,22 @@ export class Spool implements AsyncDisposable {
     return this.#tailBytes;
   }
 
-  /** Never waits, never keeps the piece's memory. */
+  /** Never waits. A small piece is copied; the memory of one of 32 KiB or more is the spool's from here on. */
   write(piece: Uint8Array): void {
     if (this.#ended || this.#failure !== undefined || piece.length === 0) return;
     this.#written += piece.length;
-    for (let rest = piece; rest.length > 0; ) {
-      this.#block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
-      const part = rest.subarray(0, BLOCK_BYTES - this.#blockFill);
-      this.#block.set(part, this.#blockFill);
-      this.#blockFill += part.length;
-      rest = rest.subarray(part.length);
-      if (this.#blockFill < BLOCK_BYTES) break;
-      this.#queue(this.#block);
-      this.#block = undefined;
-      this.#blockFill = 0;
+    if (piece.length < KEPT_PIECE_BYTES) this.#gather(piece);
+    else {
+      this.#sealBlock();
+      for (let at = 0; at < piece.length; at += BLOCK_BYTES) this.#queue(piece.subarray(at, at + BLOCK_BYTES));
     }
     this.#notify();
   }
 
-  /** Resolves when the disk has taken what it was given last. */
+  /** Resolves when the disk has taken what it was given last. Throws what the body has failed with. */
   async flushed(): Promise<void> {
     await this.#flushing;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** All is written. */
@@ -72,6 +68,10 @@ export class Spool implements AsyncDisposable {
   /** The rest will not come: the reader gets this error at once. */
   fail(error: BackendError): void {
     this.#failure ??= error;
+    this.#head = [];
+    this.#tail = [];
+    this.#tailBytes = 0;
+    this.#block = undefined;
     this.#notify();
   }
 
@@ -102,6 +102,23 @@ export class Spool implements AsyncDisposable {
     this.#head = [];
     this.#tail = [];
     this.#block = undefined;
+  }
+
+  #gather(piece: Uint8Array): void {
+    for (let rest = piece; rest.length > 0; ) {
+      this.#block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      const part = rest.subarray(0, BLOCK_BYTES - this.#blockFill);
+      this.#block.set(part, this.#blockFill);
+      this.#blockFill += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#blockFill === BLOCK_BYTES) this.#sealBlock();
+    }
+  }
+
+  #sealBlock(): void {
+    if (this.#block !== undefined && this.#blockFill > 0) this.#queue(this.#block.subarray(0, this.#blockFill));
+    this.#block = undefined;
+    this.#blockFill = 0;
   }
 
   #queue(block: Uint8Array): void {
@@ -162,6 +179,7 @@ export class Spool implements AsyncDisposable {
         const bytes = this.#tailBytes;
         this.#tail = [];
         const { bytesWritten } = await this.#file.writev(pieces, this.#fileEnd);
+        if (this.#failure !== undefined) return;
         if (bytesWritten !== bytes) throw new Error(`${bytesWritten} of ${bytes} bytes written`);
         this.#fileEnd += bytes;
         this.#tailBytes -= bytes;

@@ -14,6 +14,8 @@ import { ReopeningPort } from "./ports/reopening-port.ts";
 
 /** Control messages that wait for a host that does not read; more, and the port is given up. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** Bodies that wait for it; real viewers ask for a handful. */
+const MAX_WAITING_BODIES = 32;
 /** How long the host is made to wait when a body arrives faster than it can be put away. */
 const HOLD_MS = 20;
 
@@ -30,7 +32,6 @@ export interface BodySink {
 }
 
 export interface AgentChannelHandlers {
-  opened(): void;
   closed(): void;
   message(message: AgentMessage): void;
   /** A body begins; undefined: nobody wants it, it is read over. */
@@ -64,7 +65,6 @@ export class AgentChannel implements AsyncDisposable {
       {
         opened: () => {
           this.#stream = this.#newStream();
-          handlers.opened();
         },
         data: (bytes) => this.#received(bytes),
         closed: () => this.#closed(),
@@ -86,6 +86,13 @@ export class AgentChannel implements AsyncDisposable {
   /** A half-received message of the viewer is over. */
   forgetViewerMessage(): void {
     this.#stream?.reset(ChunkPort.CLIENT);
+  }
+
+  /** What waits was for a viewer that has gone; the next one would take it for its own. */
+  forgetQueued(): void {
+    for (const { body } of this.#queue) void body?.[Symbol.asyncDispose]();
+    this.#queue = [];
+    this.#queuedBytes = 0;
   }
 
   send(message: AgentMessage): void {
@@ -116,9 +123,7 @@ export class AgentChannel implements AsyncDisposable {
     const stream = this.#stream;
     this.#stream = undefined;
     for (const port of Object.values(ChunkPort)) stream?.reset(port);
-    for (const { body } of this.#queue) void body?.[Symbol.asyncDispose]();
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.forgetQueued();
     this.#handlers.closed();
   }
 
@@ -172,7 +177,8 @@ export class AgentChannel implements AsyncDisposable {
     }
     this.#queue.push(item);
     this.#queuedBytes += item.frame.length;
-    if (this.#queuedBytes > MAX_WAITING_BYTES) {
+    const bodies = this.#queue.filter(({ body }) => body !== undefined).length;
+    if (this.#queuedBytes > MAX_WAITING_BYTES || bodies > MAX_WAITING_BODIES) {
       this.#port.reset(new PortError("port.failed", "the host does not read what it asks for"));
       return;
     }
@@ -193,10 +199,20 @@ export class AgentChannel implements AsyncDisposable {
   async #sendBody(body: Spool, opening: AgentStream | undefined): Promise<void> {
     await using spool = body;
     try {
-      for await (const piece of spool) {
+      const readNext = (): Promise<Uint8Array | undefined> => {
+        const next = spool.read();
+        // It is awaited, and its failure seen, only when the host has taken the piece before.
+        next.catch(() => {});
+        return next;
+      };
+      let reading = readNext();
+      for (let piece = await reading; piece !== undefined; piece = await reading) {
         // The port was opened anew meanwhile: the rest belongs to no message there.
         if (this.#stream !== opening) return;
-        if (!this.#port.write(piece)) await this.#port.drained();
+        const hasRoom = this.#port.write(piece);
+        // The next piece comes from the disk while the host takes this one.
+        reading = readNext();
+        if (!hasRoom) await this.#port.drained();
       }
     } catch (error) {
       // A started message cannot be taken back; only a new opening gets host and guest in step again.

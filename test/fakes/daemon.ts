@@ -43,7 +43,7 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
       return { stream: guestEnd, [Symbol.asyncDispose]: async () => void guestEnd.destroy() };
     },
     link: session.daemonEnd,
-    pointer: options.pointer === false ? undefined : { emit: (events) => pointerEvents.push(...events) },
+    pointer: options.pointer === false ? undefined : { emit: (events) => pointerEvents.push(...events) > 0 },
     abilities: { pointer: options.pointer !== false, clipboard: true, display: true },
     clipboardPolicy: {
       selections: [ClipboardSelection.CLIPBOARD, ClipboardSelection.PRIMARY],

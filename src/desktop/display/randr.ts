@@ -12,6 +12,8 @@ import { modeTiming } from "./mode-timing.ts";
 const MODE_SUFFIX = "_tsvdagent";
 const ROTATE_0 = 1;
 const SUCCESS = 0;
+/** Positions are 16 bits with a sign. */
+const MAX_COORDINATE = 32_767;
 const NONE = 0;
 const CURRENT_TIME = 0;
 /** Millimetres of a pixel at 96 dpi, the desktop's size when nobody knows better. */
@@ -59,6 +61,8 @@ interface Wanted {
   readonly head: Head;
   readonly output: Output;
   readonly mode: number;
+  /** The output does not know the mode yet. */
+  readonly isNew: boolean;
 }
 
 type Placement = Omit<Crtc, "width" | "height">;
@@ -67,12 +71,12 @@ export class RandrDisplay implements DesktopDisplay {
   readonly #x: XConnection;
   readonly #randr: x11.Randr;
   readonly #log: Log;
+  /** What `state` has found, for an `apply` that follows on it at once. */
+  #justRead: Screen | undefined;
 
-  /** Throws `display.no-randr`. */
-  constructor(x: XConnection, log: Log) {
-    if (x.randr === undefined) throw new BackendError("display.no-randr", "the X server has no RandR");
+  constructor(x: XConnection, randr: x11.Randr, log: Log) {
     this.#x = x;
-    this.#randr = x.randr;
+    this.#randr = randr;
     this.#log = log;
   }
 
@@ -85,7 +89,12 @@ export class RandrDisplay implements DesktopDisplay {
       const crtc = screen.crtcs.find(({ id, mode }) => id === output.crtc && mode !== NONE);
       return crtc === undefined ? [] : [{ displayId, x: crtc.x, y: crtc.y, width: crtc.width, height: crtc.height }];
     });
-    const { minWidth, minHeight, maxWidth, maxHeight } = range;
+    this.#justRead = screen;
+    setImmediate(() => {
+      this.#justRead = undefined;
+    });
+    const { minWidth, minHeight } = range;
+    const [maxWidth, maxHeight] = [Math.min(range.maxWidth, MAX_COORDINATE), Math.min(range.maxHeight, MAX_COORDINATE)];
     return {
       limits: { outputs: screen.outputs.length, minWidth, minHeight, maxWidth, maxHeight },
       layout: { heads, width: screen.width, height: screen.height },
@@ -93,32 +102,36 @@ export class RandrDisplay implements DesktopDisplay {
   }
 
   async apply(layout: Layout): Promise<void> {
-    const before = await this.#screen();
+    const before = this.#justRead ?? (await this.#screen());
+    this.#justRead = undefined;
     const wanted: Wanted[] = [];
     try {
-      for (const head of layout.heads) wanted.push({ head, ...(await this.#prepare(head, before)) });
+      for (const head of layout.heads) wanted.push(await this.#prepare(head, before));
       await this.#underGrab(() => this.#change(before, layout, wanted));
     } finally {
       await this.#removeUnusedModes();
     }
   }
 
-  /** Finds or makes the mode, and chooses the CRTC. */
-  async #prepare(head: Head, screen: Screen): Promise<{ output: Output; mode: number }> {
+  /** Finds or makes the mode. */
+  async #prepare(head: Head, screen: Screen): Promise<Wanted> {
     const output = screen.outputs[head.displayId];
     if (output === undefined) throw new BackendError("monitors.no-output", `no output for display ${head.displayId}`);
     const fits = screen.modes.filter((mode) => mode.width === head.width && mode.height === head.height);
     const known = fits.find((mode) => output.modes.includes(mode.id));
-    if (known !== undefined) return { output, mode: known.id };
+    if (known !== undefined) return { head, output, mode: known.id, isNew: false };
     const name = `${head.width}x${head.height}${MODE_SUFFIX}`;
     const mode = fits.find((made) => made.name === name)?.id ?? (await this.#createMode(name, head));
-    await this.#x.check(() => this.#randr.AddOutputMode(output.id, mode));
-    return { output, mode };
+    return { head, output, mode, isNew: true };
   }
 
   #createMode(name: string, { width, height }: Head): Promise<number> {
     const timing = { ...modeTiming(width, height), name };
     return this.#x.ask((callback) => this.#randr.CreateMode(this.#x.root, timing, callback));
+  }
+
+  #addMode(output: Output, mode: number): Promise<void> {
+    return this.#x.check(() => this.#randr.AddOutputMode(output.id, mode));
   }
 
   async #change(before: Screen, layout: Layout, wanted: readonly Wanted[]): Promise<void> {
@@ -131,31 +144,37 @@ export class RandrDisplay implements DesktopDisplay {
       taken.add(crtc);
       return { id: crtc, x: head.x, y: head.y, mode, rotation: ROTATE_0, outputs: [output.id] };
     });
+    const added = wanted.filter(({ isNew }) => isNew).map(({ output, mode }) => this.#addMode(output, mode));
     try {
-      await this.#set(before, layout.width, layout.height, placed);
+      await allDone([...added, ...this.#set(before, layout.width, layout.height, placed)]);
     } catch (error) {
       await this.#restore(before);
       throw error;
     }
   }
 
-  /** Switches off what is not wanted or would stick out, sizes the desktop, then places the rest. */
-  async #set(before: Screen, width: number, height: number, placed: readonly Placement[]): Promise<void> {
+  /**
+   * Switches off what is not wanted or would stick out, sizes the desktop, then places the rest. The requests go out one
+   * after the other without waiting for answers: every wait would be seen by the person who drags the window.
+   */
+  #set(before: Screen, width: number, height: number, placed: readonly Placement[]): Promise<void>[] {
+    const requests: Promise<void>[] = [];
     for (const crtc of before.crtcs) {
       if (crtc.mode === NONE) continue;
       const stays = placed.some(({ id }) => id === crtc.id);
       const fits = crtc.x + crtc.width <= width && crtc.y + crtc.height <= height;
-      if (!stays || !fits) await this.#setCrtc(before, { ...crtc, x: 0, y: 0, mode: NONE, outputs: [] });
+      if (!stays || !fits) requests.push(this.#setCrtc(before, { ...crtc, x: 0, y: 0, mode: NONE, outputs: [] }));
     }
-    if (width !== before.width || height !== before.height) await this.#setScreenSize(width, height);
-    for (const crtc of placed) await this.#setCrtc(before, crtc);
+    if (width !== before.width || height !== before.height) requests.push(this.#setScreenSize(width, height));
+    for (const crtc of placed) requests.push(this.#setCrtc(before, crtc));
+    return requests;
   }
 
   async #restore(before: Screen): Promise<void> {
     try {
       const now = await this.#screen();
       const placed = before.crtcs.filter((crtc) => crtc.mode !== NONE);
-      await this.#set(now, before.width, before.height, placed);
+      await allDone(this.#set(now, before.width, before.height, placed));
     } catch (error) {
       this.#log.error(`the layout before could not be restored: ${describeError(error)}`);
     }
@@ -236,5 +255,12 @@ export class RandrDisplay implements DesktopDisplay {
     const info = await this.#x.ask<x11.CrtcInfo>((callback) => this.#randr.GetCrtcInfo(id, config_timestamp, callback));
     const { x, y, width, height, mode, rotation, output } = info;
     return { id, x, y, width, height, mode, rotation, outputs: output };
+  }
+}
+
+/** Waits for all, then throws the first failure: nothing may be under way when the old layout is restored. */
+async function allDone(requests: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(requests)) {
+    if (result.status === "rejected") throw result.reason;
   }
 }

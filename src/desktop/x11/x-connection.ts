@@ -22,6 +22,9 @@ const FIRST_TCP_PORT = 6000;
 /** RandR's RRNotify carries CRTC, output and property changes; the library knows the screen change only. */
 const RR_NOTIFY_OFFSET = 1;
 
+/** Failures of requests that nobody checks, kept in case somebody does. */
+const MAX_KEPT_FAILURES = 1000;
+
 export interface SelectionRequestEvent {
   readonly kind: "selection-request";
   readonly time: number;
@@ -58,7 +61,6 @@ export class XConnection implements AsyncDisposable {
   /** For extensions and raw requests; answers are awaited through `ask` and `check`. */
   readonly client: XClient;
   readonly root: number;
-  readonly rootVisual: number;
   readonly fixes: x11.Fixes;
   readonly randr: x11.Randr | undefined;
   /** An unmapped window of ours: owns selections, receives properties. */
@@ -78,7 +80,6 @@ export class XConnection implements AsyncDisposable {
     if (screen === undefined) throw new BackendError("display.unreachable", "the X server has no screen");
     this.client = display.client;
     this.root = screen.root;
-    this.rootVisual = screen.root_visual;
     this.fixes = fixes;
     this.randr = randr;
     this.window = this.client.AllocID();
@@ -93,6 +94,7 @@ export class XConnection implements AsyncDisposable {
     });
     // Errors of requests without a callback arrive here; `check` looks for its own.
     this.client.on("error", (error) => {
+      if (this.#failures.size >= MAX_KEPT_FAILURES) this.#failures.clear();
       if (error.seq !== undefined) this.#failures.set(error.seq, error);
     });
     this.client.on("event", (raw) => {
@@ -109,20 +111,34 @@ export class XConnection implements AsyncDisposable {
   }
 
   /**
-   * `display` as in $DISPLAY. Aborting the signal ends the connection, at whatever stage it is.
+   * `display` as in $DISPLAY. Aborting the signal calls the opening off; it has no say in an open connection.
    * Throws a BackendError `display.unreachable`.
    */
   static async open(display: string, signal: AbortSignal): Promise<XConnection> {
-    const client = await connected(display, signal);
+    const socket = socketTo(display);
+    // A server that accepts and says nothing must not keep us from stopping.
+    const hangUp = (): void => void socket.destroy();
+    signal.addEventListener("abort", hangUp);
+    if (signal.aborted) hangUp();
     try {
-      const fixes = await required<x11.Fixes>((callback) => client.client.require("fixes", callback));
-      const randr = await required<x11.Randr>((callback) => client.client.require("randr", callback)).catch(
+      return await XConnection.#over(socket, display);
+    } finally {
+      signal.removeEventListener("abort", hangUp);
+    }
+  }
+
+  static async #over(socket: Socket, display: string): Promise<XConnection> {
+    const client = await connected(socket, display);
+    try {
+      const { stream } = client.client;
+      const fixes = await required<x11.Fixes>(stream, (callback) => client.client.require("fixes", callback));
+      const randr = await required<x11.Randr>(stream, (callback) => client.client.require("randr", callback)).catch(
         () => undefined,
       );
       return new XConnection(client, fixes, randr);
     } catch (error) {
       client.client.stream.destroy();
-      throw new BackendError("display.unreachable", `${display}: no XFIXES`, { cause: error });
+      throw new BackendError("display.unreachable", `${display}: its extensions cannot be had`, { cause: error });
     }
   }
 
@@ -160,7 +176,7 @@ export class XConnection implements AsyncDisposable {
     const { seq_num } = this.client;
     await this.sync();
     const failure = this.#failures.get(seq_num);
-    this.#failures.clear();
+    this.#failures.delete(seq_num);
     if (failure !== undefined) throw requestFailed(failure);
   }
 
@@ -182,6 +198,8 @@ export class XConnection implements AsyncDisposable {
     if (name === undefined) {
       name = this.ask<string>((callback) => this.client.GetAtomName(atom, callback));
       this.#names.set(atom, name);
+      // A number that is no atom may become one, and those who invent numbers are not to fill our memory.
+      name.catch(() => this.#names.delete(atom));
     }
     return name;
   }
@@ -242,20 +260,13 @@ export class XConnection implements AsyncDisposable {
   }
 }
 
-async function connected(display: string, signal: AbortSignal): Promise<x11.Display> {
-  const stream = socketTo(display);
-  // A server that accepts and says nothing must not keep us from stopping.
-  const hangUp = (): void => void stream.destroy();
-  signal.addEventListener("abort", hangUp);
-  stream.on("close", () => signal.removeEventListener("abort", hangUp));
-  if (signal.aborted) hangUp();
+async function connected(stream: Socket, display: string): Promise<x11.Display> {
   try {
-    const connection = await required<x11.Display>((callback) => {
+    const connection = await required<x11.Display>(stream, (callback) => {
       // `auth` undefined: the cookie is looked up in the Xauthority file, as without a stream of our own.
       const client = x11.createClient({ display, stream, auth: undefined, shm: false }, callback);
       // Before the connection stands errors come by the callback and, again, as events.
       client.on("error", () => {});
-      stream.on("close", () => callback(new Error("the connection was closed"), undefined as never));
     });
     // The library keeps the atoms of all connections in one object, where those of a server that has died live on.
     connection.client.atoms = Object.create(connection.client.atoms);
@@ -263,8 +274,9 @@ async function connected(display: string, signal: AbortSignal): Promise<x11.Disp
   } catch (error) {
     stream.destroy();
     const { code, message } = error as NodeJS.ErrnoException;
-    const isAbsent = code === "ENOENT" || code === "ECONNREFUSED";
-    const detail = isAbsent ? message : `the X server hung up: is XAUTHORITY right? (${message})`;
+    // Whoever is let in by the socket and not by the server is hung up on, without a word of why.
+    const isRefused = code === undefined || code === "EPIPE" || code === "ECONNRESET";
+    const detail = isRefused ? `the X server hung up: is XAUTHORITY right? (${message})` : message;
     throw new BackendError("display.unreachable", `${display}: ${detail}`, { cause: error });
   }
 }
@@ -278,12 +290,16 @@ function socketTo(display: string): Socket {
     throw new BackendError("display.unreachable", `${JSON.stringify(display)} names no display: :N or HOST:N does`);
   }
   const { host, protocol, displayNum } = parsed;
-  if (host === "" || protocol === "unix") return connect(`/tmp/.X11-unix/X${displayNum}`);
+  if (host === "" || host === "unix" || protocol === "unix") return connect(`/tmp/.X11-unix/X${displayNum}`);
   return connect(FIRST_TCP_PORT + Number(displayNum), host);
 }
 
-function required<T>(call: (callback: x11.Callback<T>) => void): Promise<T> {
+/** The library forgets its callbacks when the connection is closed. */
+function required<T>(stream: Socket, call: (callback: x11.Callback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
+    const closed = (): void => reject(new Error("the connection was closed"));
+    if (stream.destroyed) closed();
+    stream.once("close", closed);
     call((error, result) => {
       if (error) reject(error);
       else resolve(result);

@@ -8,6 +8,8 @@ const ANY = 0;
 const REPLACE = 0;
 /** Bytes of one GetProperty. */
 const PAGE_BYTES = 256 * 1024;
+/** Pages asked for before the one before has come. */
+const PAGES_AHEAD = 4;
 
 export interface PropertyHead {
   /** Atom. */
@@ -25,22 +27,29 @@ export async function takeProperty(x: XConnection, window: number, property: num
   return x.ask((callback) => x.client.GetProperty(1, window, property, ANY, 0, PAGE_BYTES / 4, callback));
 }
 
-/** The pages after the first; the last one deletes the property. */
+/** The pages after the first, a few asked for ahead; the last one deletes the property. */
 export async function* restOfProperty(
   x: XConnection,
   window: number,
   property: number,
   head: PropertyHead,
 ): AsyncGenerator<Buffer> {
-  let offset = head.data.length;
-  for (let left = head.bytesAfter; left > 0; ) {
-    const page = await x.ask<PropertyHead>((callback) =>
-      x.client.GetProperty(1, window, property, ANY, offset / 4, PAGE_BYTES / 4, callback),
-    );
-    if (page.data.length === 0) throw new BackendError("clipboard.refused", "a property shrank while it was read");
-    offset += page.data.length;
-    left = page.bytesAfter;
-    yield page.data;
+  const page = (offset: number): Promise<PropertyHead> =>
+    x.ask((callback) => x.client.GetProperty(1, window, property, ANY, offset / 4, PAGE_BYTES / 4, callback));
+  const end = head.data.length + head.bytesAfter;
+  const asked: Promise<PropertyHead>[] = [];
+  for (let offset = head.data.length; offset < end || asked.length > 0; ) {
+    while (offset < end && asked.length < PAGES_AHEAD) {
+      const answer = page(offset);
+      // Whoever stops reading early leaves answers that nobody waits for.
+      answer.catch(() => {});
+      asked.push(answer);
+      offset += PAGE_BYTES;
+    }
+    const next = await asked.shift();
+    if (next === undefined || next.data.length === 0)
+      throw new BackendError("clipboard.refused", "a property shrank while it was read");
+    yield next.data;
   }
 }
 

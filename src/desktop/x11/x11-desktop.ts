@@ -13,6 +13,8 @@ import { XConnection } from "./x-connection.ts";
 /** Pauses between tries to reach the server, doubling. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5000;
+/** For a change of the screen that has begun when it is time to go. */
+const FINISH_MS = 1000;
 
 /** One connected desktop. */
 export interface Desktop {
@@ -68,7 +70,7 @@ export class X11Desktop implements AsyncDisposable {
         await this.#live(x, signal);
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
-        this.#log.warn(`${describeError(error)}: trying again`);
+        if (!signal.aborted) this.#log.warn(`${describeError(error)}: trying again`);
       }
       await sleep(this.#options.clock, pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS);
@@ -76,34 +78,56 @@ export class X11Desktop implements AsyncDisposable {
   }
 
   async #live(x: XConnection, signal: AbortSignal): Promise<void> {
-    const { display, selections, resize, clock, log } = this.#options;
-    const clipboard =
-      selections.length === 0
-        ? undefined
-        : await X11Clipboard.start(x, this.#events.clipboard, { selections, clock, log: log.of("clipboard") });
+    const { resize, log, clock } = this.#options;
+    const clipboard = await this.#startClipboard(x, signal);
     const monitors = log.of("monitors");
     const follower =
-      x.randr === undefined || !resize
+      x.randr === undefined
         ? undefined
-        : new DisplayFollower(new RandrDisplay(x, monitors), (geometry) => this.#events.geometry(geometry), monitors);
-    if (x.randr === undefined) this.#log.warn("the X server has no RandR: its size cannot be changed");
+        : new DisplayFollower(
+            new RandrDisplay(x, x.randr, monitors),
+            (geometry) => this.#events.geometry(geometry),
+            monitors,
+          );
+    if (follower === undefined) {
+      this.#log.warn("the X server has no RandR: its size cannot be changed");
+      const { width, height } = await x.rootSize();
+      this.#events.geometry({ width, height, displays: [{ displayId: 0, x: 0, y: 0, width, height }] });
+    }
     const subscription = x.onEvent((event) => {
       if (event.kind === "screen-changed") follower?.changed();
     });
-    this.#log.info(`connected to ${display}`);
-    this.#events.connected({ clipboard, display: follower });
+    this.#log.info(`connected to ${this.#options.display}`);
+    this.#events.connected({ clipboard, display: resize ? follower : undefined });
     follower?.changed();
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    await Promise.race([x.closed, stopped]);
+    await Promise.race([x.closed, aborted(signal)]);
     subscription[Symbol.dispose]();
     this.#events.lost();
     await clipboard?.[Symbol.asyncDispose]();
-    // Its requests fail with the connection, so it must be closed before they are waited for.
+    // A change that has begun is finished, so that no screen stays dark; but a server that hangs is not waited for.
+    const finished = follower?.[Symbol.asyncDispose]();
+    await Promise.race([finished, x.closed, sleep(clock, FINISH_MS, new AbortController().signal)]);
     await x[Symbol.asyncDispose]();
-    await follower?.[Symbol.asyncDispose]();
-    if (!signal.aborted) throw new BackendError("display.lost", `${display} is gone`);
+    await finished;
+    if (!signal.aborted) throw new BackendError("display.lost", `${this.#options.display} is gone`);
   }
+
+  async #startClipboard(x: XConnection, signal: AbortSignal): Promise<X11Clipboard | undefined> {
+    const { selections, clock, log } = this.#options;
+    if (selections.length === 0) return undefined;
+    const hangUp = (): void => void x[Symbol.asyncDispose]();
+    signal.addEventListener("abort", hangUp);
+    try {
+      return await X11Clipboard.start(x, this.#events.clipboard, { selections, clock, log: log.of("clipboard") });
+    } finally {
+      signal.removeEventListener("abort", hangUp);
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -28,19 +28,21 @@ export class FifoPointer implements AsyncDisposable {
     return this.#opening;
   }
 
-  /** Events that no one can take are dropped: a pointer's past is of no use. */
-  emit(events: readonly InputEvent[]): void {
+  /** Events that no one can take are dropped, and false is returned: a pointer's past is of no use. */
+  emit(events: readonly InputEvent[]): boolean {
     if (this.#fd === undefined) {
       void this.open();
-      return;
+      return false;
     }
     try {
       writeSync(this.#fd, encodeInputEvents(events));
+      return true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "EAGAIN") return;
+      if (code === "EAGAIN") return false;
       this.#log.warn(`${this.#path}: ${code ?? error}: waiting for a reader`);
       this.#release();
+      return false;
     }
   }
 
@@ -71,8 +73,11 @@ export class FifoPointer implements AsyncDisposable {
 /** Only a FIFO will do: events written into a file by mistake would be lost and the file with them. */
 async function openForWriting(path: string): Promise<number> {
   const fd = await promisify(open)(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  const found = await promisify(fstat)(fd);
-  if (found.isFIFO()) return fd;
+  const isFifo = await promisify(fstat)(fd).then(
+    (found) => found.isFIFO(),
+    () => false,
+  );
+  if (isFifo) return fd;
   close(fd, () => {});
   throw new BackendError("pointer.unavailable", `${path} is no FIFO`);
 }

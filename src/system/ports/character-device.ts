@@ -1,6 +1,5 @@
 // A port that is a character device: virtio-serial, a serial line, a pty. `@serialport/stream` over a binding of ours,
 // because the stock one sets termios, which a virtio port has not, and spins while the host is away.
-import { once } from "node:events";
 import { constants, readSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { BindingsError, LinuxPortBinding } from "@serialport/bindings-cpp";
@@ -149,9 +148,10 @@ export async function openCharacterDevice(path: string): Promise<OpenPort> {
   return {
     stream,
     [Symbol.asyncDispose]: async () => {
-      if (!stream.isOpen) return;
-      const closed = once(stream, "close");
-      stream.close();
+      if (!stream.isOpen && !stream.closing) return;
+      // Not once(): a write that is called off by the closing reports an error first, which is no news here.
+      const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
+      if (!stream.closing) stream.close();
       await closed;
     },
   };

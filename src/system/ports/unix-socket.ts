@@ -18,8 +18,9 @@ export async function connectUnixSocket(path: string, signal: AbortSignal): Prom
     stream,
     [Symbol.asyncDispose]: async () => {
       if (stream.closed) return;
+      const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
       stream.destroy();
-      await once(stream, "close");
+      await closed;
     },
   };
 }

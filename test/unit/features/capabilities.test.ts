@@ -44,7 +44,7 @@ const rows: readonly {
     before: known,
     input: { ...asked, words: [0] },
     after: { epoch: 8, viewer: plain },
-    effects: [sendOurs, { kind: "end-viewer" }, { kind: "begin-viewer", caps: plain }],
+    effects: [{ kind: "end-viewer" }, sendOurs, { kind: "begin-viewer", caps: plain }],
   },
   {
     name: "a viewer after one that left gets the next number",

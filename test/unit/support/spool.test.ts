@@ -15,7 +15,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "spool-test-"));
-  vi.stubEnv("XDG_RUNTIME_DIR", folder);
+  vi.stubEnv("TMPDIR", folder);
 });
 
 afterEach(() => {
@@ -331,7 +331,7 @@ describe("the file of a spool", () => {
   });
 
   it("that cannot be made fails the body, with the reason", async () => {
-    vi.stubEnv("XDG_RUNTIME_DIR", join(folder, "missing"));
+    vi.stubEnv("TMPDIR", join(folder, "missing"));
     await using spool = new Spool();
     new Writer(spool).write(4 * MIB);
     await spool.flushed();

@@ -10,8 +10,8 @@ import { longsOf, type PropertyHead, restOfProperty, takeProperty } from "../../
 
 /** An application that gives no sign for this long is taken for dead. */
 const IDLE_MS = 5000;
-/** More targets than this are not looked at. */
-const MAX_TARGETS = 512;
+/** No application has so many targets. */
+const MAX_TARGETS = 1024;
 const CURRENT_TIME = 0;
 
 interface ReaderAtoms {
@@ -20,11 +20,10 @@ interface ReaderAtoms {
   readonly atom: number;
 }
 
-export class SelectionReader implements Disposable {
+export class SelectionReader {
   readonly #x: XConnection;
   readonly #clock: Clock;
   readonly #atoms: ReaderAtoms;
-  readonly #stop = new AbortController();
   #nextProperty = 0;
   readonly #freeProperties: number[] = [];
 
@@ -40,14 +39,17 @@ export class SelectionReader implements Disposable {
   }
 
   /** Names of what the owner offers. Throws a BackendError `clipboard.*`. */
-  async targets(selection: number): Promise<readonly string[]> {
+  async targets(selection: number, signal: AbortSignal): Promise<readonly string[]> {
     const pieces: Uint8Array[] = [];
-    for await (const { type, data } of this.#convert(selection, this.#atoms.targets, this.#stop.signal)) {
+    let bytes = 0;
+    for await (const { type, data } of this.#convert(selection, this.#atoms.targets, signal)) {
       // Some applications of old give the list the type TARGETS.
       if (type !== this.#atoms.atom && type !== this.#atoms.targets) throw refused("its list of targets is none");
       pieces.push(data);
+      bytes += data.length;
+      if (bytes > MAX_TARGETS * 4) throw refused(`more than ${MAX_TARGETS} targets`);
     }
-    const atoms = longsOf(Buffer.concat(pieces)).slice(0, MAX_TARGETS);
+    const atoms = longsOf(Buffer.concat(pieces));
     const names = await Promise.allSettled(atoms.map((atom) => this.#x.atomName(atom)));
     // An atom without a name is a lie about one target, not about the others.
     return names.flatMap((name) => (name.status === "fulfilled" ? [name.value] : []));
@@ -55,23 +57,22 @@ export class SelectionReader implements Disposable {
 
   /** Text comes as UTF-8 whatever the target is; anything else as it is. Iterating throws a BackendError `clipboard.*`. */
   async *read(selection: number, target: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const either = AbortSignal.any([signal, this.#stop.signal]);
-    const converted = this.#convert(selection, await this.#x.atom(target), either);
-    const first = await converted.next();
-    if (first.done === true) return;
-    const { type, data } = first.value;
-    const rest = async function* (): Content {
-      yield data;
-      for await (const piece of converted) yield piece.data;
-    };
-    const encoding = textEncodingOf(target);
-    // The property's type says how the text is really encoded; the target only what was asked for.
-    const actual = encoding === undefined ? undefined : (textEncodingOf(await this.#x.atomName(type)) ?? encoding);
-    yield* actual === undefined ? rest() : toUtf8(rest(), actual);
-  }
-
-  [Symbol.dispose](): void {
-    this.#stop.abort();
+    const converted = this.#convert(selection, await this.#x.atom(target), signal);
+    try {
+      const first = await converted.next();
+      if (first.done === true) return;
+      const { type, data } = first.value;
+      const rest = async function* (): Content {
+        yield data;
+        for await (const piece of converted) yield piece.data;
+      };
+      const encoding = textEncodingOf(target);
+      // The property's type says how the text is really encoded; the target only what was asked for.
+      const actual = encoding === undefined ? undefined : (textEncodingOf(await this.#x.atomName(type)) ?? encoding);
+      yield* actual === undefined ? rest() : toUtf8(rest(), actual);
+    } finally {
+      await converted.return(undefined);
+    }
   }
 
   async *#convert(
@@ -83,6 +84,8 @@ export class SelectionReader implements Disposable {
     const events = new EventQueue(this.#x, this.#clock, signal);
     let clean = false;
     try {
+      // Called off meanwhile, the selection may be ours by now, and we would ask ourselves.
+      if (signal.aborted) throw new BackendError("clipboard.lost", "called off");
       this.#x.client.ConvertSelection(this.#x.window, selection, target, property, CURRENT_TIME);
       const answer = await events.next(
         (event) =>

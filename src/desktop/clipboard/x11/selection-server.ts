@@ -105,7 +105,9 @@ export class SelectionServer implements Disposable {
     const property = request.property === 0 ? request.target : request.property;
     let isTold = false;
     try {
-      const offer = this.#offers.get(request.selection);
+      // A request in our own name is a forgery, or a question of ours that met an offer on the way.
+      const isOurs = request.requestor === this.#x.window;
+      const offer = isOurs ? undefined : this.#offers.get(request.selection);
       const finish = offer === undefined ? undefined : await this.#convert(offer, request, request.target, property);
       isTold = true;
       await this.#notify(request, finish === undefined ? 0 : property);
@@ -197,7 +199,14 @@ export class SelectionServer implements Disposable {
       }
       const transfer = new IncrementalTransfer(this.#x, this.#clock, requestor, property, signal);
       await this.#watch(requestor);
-      await setProperty(this.#x, requestor, property, this.#atoms.INCR, 32, longs([answer.bytes ?? 0]));
+      await setProperty(
+        this.#x,
+        requestor,
+        property,
+        this.#atoms.INCR,
+        32,
+        longs([encoding === "utf-8" || encoding === undefined ? (answer.bytes ?? 0) : 0]),
+      );
       return async () => {
         try {
           for (const piece of [first.value, second.value]) await transfer.put(type, piece);

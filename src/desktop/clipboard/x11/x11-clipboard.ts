@@ -29,8 +29,8 @@ export class X11Clipboard implements DesktopClipboard {
   readonly #reader: SelectionReader;
   readonly #server: SelectionServer;
   readonly #subscription: Disposable;
-  /** Counts the owners of each selection: an answer about an earlier one is out of date. */
-  readonly #owners = new Map<ClipboardSelection, number>();
+  /** Asking each selection's owner for its targets; called off when another owner comes. */
+  readonly #asking = new Map<ClipboardSelection, AbortController>();
 
   private constructor(
     x: XConnection,
@@ -75,8 +75,7 @@ export class X11Clipboard implements DesktopClipboard {
   offer(selection: ClipboardSelection, targets: readonly string[]): void {
     const atom = this.#atoms.get(selection);
     if (atom === undefined) return;
-    // What an application before us is still telling of its targets is out of date.
-    this.#owners.set(selection, (this.#owners.get(selection) ?? 0) + 1);
+    this.#newOwner(selection);
     this.#server.offer(atom, targets);
   }
 
@@ -91,30 +90,38 @@ export class X11Clipboard implements DesktopClipboard {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
+    for (const asking of this.#asking.values()) asking.abort();
     this.#server[Symbol.dispose]();
-    this.#reader[Symbol.dispose]();
   }
 
   #happened(event: XEvent): void {
     if (event.kind !== "selection-owner") return;
     const selection = [...this.#atoms].find(([, atom]) => atom === event.selection)?.[0];
     if (selection === undefined) return;
-    if (event.owner === this.#x.window) this.#server.owns(event.selection, event.selectionTime);
-    else this.#ownerChanged(selection, event.owner);
+    if (event.owner !== this.#x.window) return this.#ownerChanged(selection, event.owner);
+    this.#newOwner(selection);
+    this.#server.owns(event.selection, event.selectionTime);
+  }
+
+  /** What is still being asked about the owner before is out of date. */
+  #newOwner(selection: ClipboardSelection): AbortSignal {
+    this.#asking.get(selection)?.abort();
+    const asking = new AbortController();
+    this.#asking.set(selection, asking);
+    return asking.signal;
   }
 
   #ownerChanged(selection: ClipboardSelection, owner: number): void {
-    const count = (this.#owners.get(selection) ?? 0) + 1;
-    this.#owners.set(selection, count);
+    const signal = this.#newOwner(selection);
     const atom = this.#atoms.get(selection) ?? 0;
     this.#server.lost(atom);
     if (owner === 0) return this.#events.cleared(selection);
-    this.#reader.targets(atom).then(
+    this.#reader.targets(atom, signal).then(
       (targets) => {
-        if (this.#owners.get(selection) === count) this.#events.copied(selection, targets);
+        if (!signal.aborted) this.#events.copied(selection, targets);
       },
       (error: unknown) => {
-        if (this.#owners.get(selection) !== count) return;
+        if (signal.aborted) return;
         this.#log.warn(`an application offers nothing that can be read: ${describeError(error)}`);
         // What was there before is gone all the same.
         this.#events.copied(selection, []);
