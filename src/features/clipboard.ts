@@ -358,13 +358,10 @@ function hostAnswered(
     return [next, [{ kind: "refuse-body", bodyId }, ...effects, ...note]];
   }
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
-  return [
-    {
-      ...withSilence(state, selection, false),
-      guestRequests: state.guestRequests.map((open) => (open === request ? receiving : open)),
-    },
-    [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }],
-  ];
+  const guestRequests = state.guestRequests.map((open) => (open === request ? receiving : open));
+  // The question is answered, so the next may be asked: an application that takes its time must not hold up another.
+  const [next, effects] = askNext({ ...withSilence(state, selection, false), guestRequests }, request);
+  return [next, [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }, ...effects]];
 }
 
 function hostSilent(state: ClipboardState, requestId: number): Step {
@@ -407,7 +404,7 @@ function guestRequested(state: ClipboardState, input: Extract<ClipboardInput, { 
   if (owner !== "host" || !types.includes(type) || known || state.guestRequests.length >= MAX_GUEST_REQUESTS) {
     return [state, [{ kind: "refuse-guest", requestId }]];
   }
-  const busy = state.guestRequests.some((open) => sameContent(open, input));
+  const busy = state.guestRequests.some((open) => typeof open.phase === "string" && sameContent(open, input));
   const request: GuestRequest = { requestId, selection, type, phase: busy ? "waiting" : "asked" };
   return [{ ...state, guestRequests: [...state.guestRequests, request] }, busy ? [] : askHost(state, request)];
 }
@@ -520,12 +517,17 @@ function askHost(state: ClipboardState, { requestId, selection, type }: GuestReq
 
 /** Takes one request out, and asks for the next that waited for the same content. */
 function dropGuestRequest(state: ClipboardState, gone: GuestRequest): Step {
-  const rest = state.guestRequests.filter((open) => open !== gone);
-  const next =
-    gone.phase === "waiting" ? undefined : rest.find((open) => open.phase === "waiting" && sameContent(open, gone));
-  if (next === undefined) return [{ ...state, guestRequests: rest }, []];
+  const rest = { ...state, guestRequests: state.guestRequests.filter((open) => open !== gone) };
+  return gone.phase === "asked" ? askNext(rest, gone) : [rest, []];
+}
+
+/** Asks for the first of those that waited for the same content. */
+function askNext(state: ClipboardState, content: GuestRequest): Step {
+  const next = state.guestRequests.find((open) => open.phase === "waiting" && sameContent(open, content));
+  if (next === undefined) return [state, []];
   const asked: GuestRequest = { ...next, phase: "asked" };
-  return [{ ...state, guestRequests: rest.map((open) => (open === next ? asked : open)) }, askHost(state, asked)];
+  const guestRequests = state.guestRequests.map((open) => (open === next ? asked : open));
+  return [{ ...state, guestRequests }, askHost(state, asked)];
 }
 
 /** Refuses one request and all that waited for the same: asking again would only make them wait again. */

@@ -465,16 +465,22 @@ describe("viewer to guest", () => {
       [open(7, 2, PNG)],
     ],
     [
-      "when it is through, the next that waits is asked for",
-      [...owns, guestRequested(1), guestRequested(2), hostAnswered(7)],
-      finished(7),
+      "when the answer begins, the next that waits is asked for: it does not wait for one who takes his time",
+      [...owns, guestRequested(1), guestRequested(2), guestRequested(3)],
+      hostAnswered(7),
+      [open(7, 1), ...ask(2)],
+    ],
+    [
+      "a paste while another is under way asks at once",
+      [...owns, guestRequested(1), hostAnswered(7)],
+      guestRequested(2),
       ask(2),
     ],
     [
-      "the same when it breaks off",
+      "one that breaks off concerns nobody else",
       [...owns, guestRequested(1), guestRequested(2), hostAnswered(7)],
       failed(7),
-      ask(2),
+      [],
     ],
     ["with nobody waiting that is all", [...owns, guestRequested(1), hostAnswered(7)], finished(7), []],
     [
@@ -560,10 +566,10 @@ describe("viewer to guest", () => {
       [],
     ],
     [
-      "in the middle of its data it is stopped, and the next asked for",
+      "in the middle of its data it is stopped, and the next left alone",
       [...owns, guestRequested(1), guestRequested(2), hostAnswered(7)],
       guestCancelled(1),
-      [abortBody(7), ...ask(2)],
+      [abortBody(7)],
     ],
     ["one that is not known is not missed", owns, guestCancelled(1), []],
     [

@@ -334,9 +334,10 @@ describe("the file of a spool", () => {
     vi.stubEnv("TMPDIR", join(folder, "missing"));
     await using spool = new Spool();
     new Writer(spool).write(4 * MIB);
-    await spool.flushed();
-    const error = await spool.read().catch((failure: unknown) => failure);
-    expect(error).toMatchObject({ name: "BackendError", code: "body.failed", cause: { code: "ENOENT" } });
+    const why = { name: "BackendError", code: "body.failed", cause: { code: "ENOENT" } };
+    await expect(spool.flushed()).rejects.toMatchObject(why);
+    await expect(spool.read()).rejects.toMatchObject(why);
+    expect(spool.unflushedBytes).toBe(0);
   });
 });
 
