@@ -136,6 +136,10 @@ export class FakeHost {
     this.#duplex.pause();
   }
 
+  readOn(): void {
+    this.#duplex.resume();
+  }
+
   /** As when the server forgets the agent: the guest sees its port hang up. */
   close(): void {
     this.#duplex.destroy();

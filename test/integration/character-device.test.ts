@@ -61,6 +61,18 @@ test("a port with a read outstanding is closed at once", async () => {
   expect(performance.now() - startMs).toBeLessThan(500);
 });
 
+test("a port whose host does not read is closed with a write outstanding, and nothing is thrown", async () => {
+  await using pty = await rawPty();
+  const port = await openPort(pty.path, never);
+  pty.master.pause();
+  port.stream.on("error", () => {});
+  port.stream.write(Buffer.alloc(5_000_000));
+  await sleep(100);
+  const startMs = performance.now();
+  await Promise.all([port[Symbol.asyncDispose](), port[Symbol.asyncDispose]()]);
+  expect(performance.now() - startMs).toBeLessThan(1000);
+});
+
 test.each([
   ["/nonexistent/device", "port.missing"],
   ["/etc/hostname", "port.not-a-port"],

@@ -7,6 +7,8 @@ declare module "node-pty" {
     readonly onData: (listener: (bytes: Buffer) => void) => { dispose(): void };
     readonly onExit: (listener: () => void) => { dispose(): void };
     write(bytes: Buffer): void;
+    /** Reads no more: what is written at the other end stays in the line. */
+    pause(): void;
     kill(signal?: string): void;
   }
 

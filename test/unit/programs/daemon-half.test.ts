@@ -1,5 +1,5 @@
 // The daemon's half on the wire: what a host sees of it, byte by byte and in order. "Row N" is a row of the feature table.
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ChunkPort, ClipboardType, MouseButton, ReplyError } from "../../../src/wire/agent-constants.ts";
 import { encodeChunk, encodeFrame } from "../../../src/wire/agent-frame.ts";
 import { bareLayout } from "../../../src/wire/codec.ts";
@@ -401,6 +401,60 @@ test("a viewer that announces itself twice is a new one: buttons are let go, and
   await host.connectViewer();
   await daemon.session.next("clipboard-release");
   expect(daemon.pointerEvents.at(-2)).toEqual({ type: 1, code: 0x110, value: 0 });
+});
+
+test("a disk that takes nothing gets the viewer NONE, and the link lives on", async () => {
+  vi.stubEnv("TMPDIR", "/nonexistent");
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  daemon.session.copies(0);
+  await host.next("CLIPBOARD_GRAB");
+  host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
+  const content = new Uint8Array(20 * 1024 * 1024);
+  const answered = daemon.session.answer(await daemon.session.next("content-request"), content).catch(() => {});
+  expect((await host.next("CLIPBOARD")).value.type).toBe(ClipboardType.NONE);
+  await answered;
+  expect((await host.connectViewer()).value.request).toBe(false);
+  expect(daemon.openings).toBe(1);
+  vi.unstubAllEnvs();
+});
+
+test("a host that asks for content and does not read it is given up after some tens of answers", async () => {
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  daemon.session.copies(0);
+  await host.next("CLIPBOARD_GRAB");
+  host.stopReading();
+  let answered = 0;
+  while (daemon.openings === 1 && answered < 10_000) {
+    host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
+    await daemon.session.answer(await daemon.session.next("content-request"), new Uint8Array(100_000)).catch(() => {});
+    answered += 1;
+    if (daemon.logged.some((line) => line.includes("does not read"))) break;
+  }
+  expect(answered).toBeLessThan(200);
+});
+
+test("what waits to be sent when the viewer leaves does not reach the next viewer", async () => {
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  daemon.session.copies(0);
+  await host.next("CLIPBOARD_GRAB");
+  host.stopReading();
+  for (let round = 0; round < 5; round += 1) {
+    host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
+    await daemon.session.answer(await daemon.session.next("content-request"), new Uint8Array(100_000));
+  }
+  await settled();
+  host.disconnectViewer();
+  host.announce(true);
+  await settled();
+  host.readOn();
+  await host.next("ANNOUNCE_CAPABILITIES");
+  const names = host.messages.map(({ name }) => name);
+  // One may have been on its way; the rest was not for this viewer.
+  expect(names.filter((name) => name === "CLIPBOARD").length).toBeLessThanOrEqual(1);
+  expect(host.violations).toEqual([]);
 });
 
 test("a dropped file is refused, since files are not built yet", async () => {
