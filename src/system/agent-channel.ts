@@ -13,7 +13,7 @@ import type { PortOpener } from "./ports/port.ts";
 import { ReopeningPort } from "./ports/reopening-port.ts";
 
 /** Control messages that wait for a host that does not read; more, and the port is given up. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES = 1024 * 1024;
 /** Bodies that wait for it; real viewers ask for a handful. */
 const MAX_WAITING_BODIES = 32;
 /** How long the host is made to wait when a body arrives faster than it can be put away. */
@@ -54,6 +54,7 @@ export class AgentChannel implements AsyncDisposable {
   #stream: AgentStream | undefined;
   #queue: Outgoing[] = [];
   #queuedBytes = 0;
+  #queuedBodies = 0;
   #isSending = false;
   #sending: Promise<void> = Promise.resolve();
 
@@ -93,6 +94,7 @@ export class AgentChannel implements AsyncDisposable {
     for (const { body } of this.#queue) void body?.[Symbol.asyncDispose]();
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#queuedBodies = 0;
   }
 
   send(message: AgentMessage): void {
@@ -177,8 +179,8 @@ export class AgentChannel implements AsyncDisposable {
     }
     this.#queue.push(item);
     this.#queuedBytes += item.frame.length;
-    const bodies = this.#queue.filter(({ body }) => body !== undefined).length;
-    if (this.#queuedBytes > MAX_WAITING_BYTES || bodies > MAX_WAITING_BODIES) {
+    if (item.body !== undefined) this.#queuedBodies += 1;
+    if (this.#queuedBytes > MAX_WAITING_BYTES || this.#queuedBodies > MAX_WAITING_BODIES) {
       this.#port.reset(new PortError("port.failed", "the host does not read what it asks for"));
       return;
     }
@@ -189,6 +191,7 @@ export class AgentChannel implements AsyncDisposable {
     this.#isSending = true;
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
       this.#queuedBytes -= item.frame.length;
+      if (item.body !== undefined) this.#queuedBodies -= 1;
       const opening = this.#stream;
       if (!this.#port.write(item.frame)) await this.#port.drained();
       if (item.body !== undefined) await this.#sendBody(item.body, opening);
