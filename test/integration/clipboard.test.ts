@@ -1,6 +1,6 @@
 // Copy and paste between applications on a real X server and a fake host: what each of them sees.
 import { readFile, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
@@ -26,25 +26,27 @@ let serial = 0;
 beforeAll(async () => {
   folder = makeTempDir("clipboard");
   xorg = await startXorgDummy();
-  port = await hostSocket();
-  agent = await startAgent(["run", "--uinput", "none", "--port", port.path, "--display", xorg.display]);
-  host = await port.opened();
-  await agent.untilLogged(/display: connected/);
 });
 
 afterAll(async () => {
-  await agent?.[Symbol.asyncDispose]();
-  await port?.[Symbol.asyncDispose]();
   await xorg?.[Symbol.asyncDispose]();
   folder?.[Symbol.dispose]();
 });
 
-/** Every test has a viewer of its own: what the one before offered is gone. */
+/** Every test has an agent and a viewer of its own: nothing that the one before copied can be on its way. */
 beforeEach(async () => {
-  host.disconnectViewer();
-  await host.connectViewer();
   await until("nobody to own the clipboard", async () => (await clipboardTargets(xorg.display)).length === 0, 5000);
+  port = await hostSocket();
+  agent = await startAgent(["run", "--uinput", "none", "--port", port.path, "--display", xorg.display]);
+  host = await port.opened();
+  await agent.untilLogged(/display: connected/);
+  await host.connectViewer();
   serial = 0;
+});
+
+afterEach(async () => {
+  await agent[Symbol.asyncDispose]();
+  await port[Symbol.asyncDispose]();
 });
 
 async function viewerCopies(selection: 0 | 1 = 0): Promise<void> {

@@ -5,7 +5,7 @@ import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { type Agent, startAgentOf } from "./peers/agent.ts";
 import { Button, SpiceClient } from "./peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
-import { until } from "./peers/until.ts";
+import { monotonicMs, until } from "./peers/until.ts";
 import { clipboardTargets, copyFile, md5OfFile, pasteToFile } from "./peers/x-clipboard.ts";
 import { pointerPosition, watchButtons } from "./peers/x-pointer.ts";
 import { readScreen } from "./peers/x-screen.ts";
@@ -58,8 +58,9 @@ async function viewerToGuest(file: string): Promise<void> {
 }
 
 async function guestToViewer(file: string): Promise<void> {
+  const sinceMs = monotonicMs();
   await using _ = await copyFile(xspice.display, file);
-  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0);
+  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
   const received = await viewer.request(0, TEXT, { timeoutMs: 60_000 });
   expect([received.type, received.md5]).toEqual([TEXT, await md5OfFile(file)]);
 }
@@ -147,8 +148,9 @@ test("a viewer that leaves in the middle of a paste and comes back finds everyth
 
 test("the agent may end and start again while the viewer stays: row 61 with it, what is copied is offered anew", async () => {
   const file = await textFile("kept", 1000);
+  const sinceMs = monotonicMs();
   await using _ = await copyFile(xspice.display, file);
-  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0);
+  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
   await agent[Symbol.asyncDispose]();
   // After a resize Xspice takes some seconds to notice that an agent is gone, whichever agent it is.
   await viewer.waitForNoAgent(30_000);

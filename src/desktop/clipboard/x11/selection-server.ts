@@ -24,6 +24,14 @@ interface Offer {
   readonly sinceTime: number;
 }
 
+/** A conversion that the requestor can be told of. */
+interface Prepared extends AsyncDisposable {
+  /** Does what is left to do once it was told: the rest of an incremental transfer. */
+  complete(): Promise<void>;
+}
+
+const allThere: Prepared = { complete: async () => {}, [Symbol.asyncDispose]: async () => {} };
+
 const atomNamesUsed = [
   "TARGETS",
   "TIMESTAMP",
@@ -104,44 +112,43 @@ export class SelectionServer implements Disposable {
     // Clients of old name no property: the target serves as one.
     const property = request.property === 0 ? request.target : request.property;
     let isTold = false;
+    let prepared: Prepared | undefined;
     try {
       // A request in our own name is a forgery, or a question of ours that met an offer on the way.
       const isOurs = request.requestor === this.#x.window;
       const offer = isOurs ? undefined : this.#offers.get(request.selection);
-      const finish = offer === undefined ? undefined : await this.#convert(offer, request, request.target, property);
+      prepared = offer === undefined ? undefined : await this.#convert(offer, request, request.target, property);
       isTold = true;
-      await this.#notify(request, finish === undefined ? 0 : property);
-      await finish?.();
+      await this.#notify(request, prepared === undefined ? 0 : property);
+      await prepared?.complete();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#log.warn(`a paste failed: ${describeError(error)}`);
       // A request is always answered, once. Where the requestor is gone, there is nobody to answer.
       if (!isTold) await this.#notify(request, 0).catch(() => {});
+    } finally {
+      await prepared?.[Symbol.asyncDispose]();
     }
   }
 
-  /**
-   * Puts one target on the requestor's property. Undefined: refused. The function returned is called after the requestor
-   * was told, and does what is left to do then: the rest of an incremental transfer.
-   */
+  /** Puts one target on the requestor's property. Undefined: refused. */
   async #convert(
     offer: Offer,
     { requestor, selection }: SelectionRequestEvent,
     target: number,
     property: number,
-  ): Promise<(() => Promise<void>) | undefined> {
-    const done = async (): Promise<void> => {};
+  ): Promise<Prepared | undefined> {
     switch (target) {
       case this.#atoms.TARGETS: {
         const { TARGETS, TIMESTAMP, MULTIPLE, ATOM } = this.#atoms;
         const offered = await Promise.all(offer.targets.map((name) => this.#x.atom(name)));
         const list = longs([TARGETS, TIMESTAMP, MULTIPLE, ...offered]);
         await setProperty(this.#x, requestor, property, ATOM, 32, list);
-        return done;
+        return allThere;
       }
       case this.#atoms.TIMESTAMP:
         await setProperty(this.#x, requestor, property, this.#atoms.INTEGER, 32, longs([offer.sinceTime]));
-        return done;
+        return allThere;
       case this.#atoms.MULTIPLE:
         return this.#multiple(offer, requestor, selection, property);
       default:
@@ -149,26 +156,32 @@ export class SelectionServer implements Disposable {
     }
   }
 
-  async #multiple(
-    offer: Offer,
-    requestor: number,
-    selection: number,
-    property: number,
-  ): Promise<(() => Promise<void>) | undefined> {
+  async #multiple(offer: Offer, requestor: number, selection: number, property: number): Promise<Prepared> {
     const { data } = await takeProperty(this.#x, requestor, property);
     const pairs = longsOf(data);
-    const finishes: (() => Promise<void>)[] = [];
-    for (let at = 0; at + 1 < Math.min(pairs.length, 2 * MAX_MULTIPLE); at += 2) {
-      const [target, into] = [pairs[at] ?? 0, pairs[at + 1] ?? 0];
-      const nested = target === this.#atoms.MULTIPLE || into === 0;
-      const request = { kind: "selection-request", time: 0, requestor, selection, target, property: into } as const;
-      const finish = nested ? undefined : await this.#convert(offer, request, target, into).catch(() => undefined);
-      if (finish === undefined) pairs[at + 1] = 0;
-      else finishes.push(finish);
+    const parts: Prepared[] = [];
+    const dispose = async (): Promise<void> => {
+      for (const part of parts) await part[Symbol.asyncDispose]();
+    };
+    try {
+      for (let at = 0; at + 1 < Math.min(pairs.length, 2 * MAX_MULTIPLE); at += 2) {
+        const [target, into] = [pairs[at] ?? 0, pairs[at + 1] ?? 0];
+        const nested = target === this.#atoms.MULTIPLE || into === 0;
+        const request = { kind: "selection-request", time: 0, requestor, selection, target, property: into } as const;
+        const part = nested ? undefined : await this.#convert(offer, request, target, into).catch(() => undefined);
+        if (part === undefined) pairs[at + 1] = 0;
+        else parts.push(part);
+      }
+      await setProperty(this.#x, requestor, property, this.#atoms.ATOM_PAIR, 32, longs(pairs));
+    } catch (error) {
+      await dispose();
+      throw error;
     }
-    await setProperty(this.#x, requestor, property, this.#atoms.ATOM_PAIR, 32, longs(pairs));
-    return async () => {
-      await Promise.all(finishes.map((finish) => finish()));
+    return {
+      complete: async () => {
+        await Promise.all(parts.map((part) => part.complete()));
+      },
+      [Symbol.asyncDispose]: dispose,
     };
   }
 
@@ -178,71 +191,74 @@ export class SelectionServer implements Disposable {
     selection: number,
     target: number,
     property: number,
-  ): Promise<(() => Promise<void>) | undefined> {
+  ): Promise<Prepared | undefined> {
     const name = await this.#x.atomName(target);
     if (!offer.targets.includes(name)) return undefined;
     const gone = new AbortController();
-    const signal = AbortSignal.any([gone.signal, this.#stop.signal]);
-    const answer = await this.#askViewer(name, selection, signal);
-    if (answer === undefined) return undefined;
-    const encoding = textEncodingOf(name);
-    const content = encoding === undefined ? answer.content : fromUtf8(answer.content, encoding);
-    // TEXT leaves the encoding to the owner, and the property's type tells which it is.
-    const type = name === "TEXT" ? this.#atoms.UTF8_STRING : target;
-    const pieces = slices(content, this.#x.maxPropertyBytes);
+    const giveUp = (): void => gone.abort();
+    this.#stop.signal.addEventListener("abort", giveUp);
+    let transfer: IncrementalTransfer | undefined;
+    let pieces: AsyncGenerator<Buffer> | undefined;
+    const dispose = async (): Promise<void> => {
+      this.#stop.signal.removeEventListener("abort", giveUp);
+      gone.abort();
+      await transfer?.[Symbol.asyncDispose]();
+      await pieces?.return(undefined);
+    };
     try {
+      const answer = await this.#askViewer(name, selection, gone.signal);
+      if (answer === undefined) {
+        await dispose();
+        return undefined;
+      }
+      const encoding = textEncodingOf(name) ?? "utf-8";
+      // TEXT leaves the encoding to the owner, and the property's type tells which it is.
+      const type = name === "TEXT" ? this.#atoms.UTF8_STRING : target;
+      pieces = slices(fromUtf8(answer.content, encoding), this.#x.maxPropertyBytes);
       const first = await pieces.next();
       const second = first.done === true ? first : await pieces.next();
       if (second.done === true) {
         await setProperty(this.#x, requestor, property, type, 8, first.value ?? Buffer.alloc(0));
-        return async () => {};
+        await dispose();
+        return allThere;
       }
-      const transfer = new IncrementalTransfer(this.#x, this.#clock, requestor, property, signal);
-      await this.#watch(requestor);
-      await setProperty(
+      transfer = new IncrementalTransfer(
         this.#x,
+        this.#clock,
+        this.#watch(requestor),
         requestor,
         property,
-        this.#atoms.INCR,
-        32,
-        longs([encoding === "utf-8" || encoding === undefined ? (answer.bytes ?? 0) : 0]),
+        gone.signal,
       );
-      return async () => {
-        try {
-          for (const piece of [first.value, second.value]) await transfer.put(type, piece);
-          for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-            await transfer.put(type, next.value);
-          }
-          await transfer.put(type, Buffer.alloc(0));
-        } catch (error) {
-          // The requestor was told that all is well: a zero-length piece at least ends its wait.
-          await setProperty(this.#x, requestor, property, type, 8, Buffer.alloc(0)).catch(() => {});
-          throw error;
-        } finally {
-          gone.abort();
-          transfer[Symbol.dispose]();
-          await pieces.return(undefined);
-          await this.#unwatch(requestor);
-        }
+      // A lower bound, which converted text may fall short of.
+      const bytes = encoding === "utf-8" ? (answer.bytes ?? 0) : 0;
+      await setProperty(this.#x, requestor, property, this.#atoms.INCR, 32, longs([bytes]));
+      return {
+        complete: incremental(transfer, type, [first.value, second.value], pieces),
+        [Symbol.asyncDispose]: dispose,
       };
     } catch (error) {
-      gone.abort();
+      await dispose();
       throw error;
     }
   }
 
-  async #watch(requestor: number): Promise<void> {
+  /** Until it is disposed of, the requestor's properties are watched. */
+  #watch(requestor: number): AsyncDisposable {
     this.#watched.set(requestor, (this.#watched.get(requestor) ?? 0) + 1);
-    await this.#selectEvents(requestor, EventMask.PROPERTY_CHANGE);
-  }
-
-  async #unwatch(requestor: number): Promise<void> {
-    const left = (this.#watched.get(requestor) ?? 1) - 1;
-    if (left > 0) this.#watched.set(requestor, left);
-    else {
-      this.#watched.delete(requestor);
-      await this.#selectEvents(requestor, EventMask.NONE).catch(() => {});
-    }
+    const selected = this.#selectEvents(requestor, EventMask.PROPERTY_CHANGE);
+    // A requestor that is gone shows at the next request that names it.
+    selected.catch(() => {});
+    return {
+      [Symbol.asyncDispose]: async () => {
+        const left = (this.#watched.get(requestor) ?? 1) - 1;
+        if (left > 0) this.#watched.set(requestor, left);
+        else {
+          this.#watched.delete(requestor);
+          await this.#selectEvents(requestor, EventMask.NONE).catch(() => {});
+        }
+      },
+    };
   }
 
   #selectEvents(window: number, eventMask: number): Promise<null> {
@@ -256,9 +272,10 @@ export class SelectionServer implements Disposable {
 }
 
 /** Gives piece after piece, each when the requestor has taken (deleted) the one before. */
-class IncrementalTransfer implements Disposable {
+class IncrementalTransfer implements AsyncDisposable {
   readonly #x: XConnection;
   readonly #clock: Clock;
+  readonly #watch: AsyncDisposable;
   readonly #requestor: number;
   readonly #property: number;
   readonly #subscription: Disposable;
@@ -266,9 +283,17 @@ class IncrementalTransfer implements Disposable {
   #taken = false;
   #wake: (() => void) | undefined;
 
-  constructor(x: XConnection, clock: Clock, requestor: number, property: number, signal: AbortSignal) {
+  constructor(
+    x: XConnection,
+    clock: Clock,
+    watch: AsyncDisposable,
+    requestor: number,
+    property: number,
+    signal: AbortSignal,
+  ) {
     this.#x = x;
     this.#clock = clock;
+    this.#watch = watch;
     this.#requestor = requestor;
     this.#property = property;
     this.#signal = signal;
@@ -287,8 +312,14 @@ class IncrementalTransfer implements Disposable {
     await setProperty(this.#x, this.#requestor, this.#property, type, 8, piece);
   }
 
-  [Symbol.dispose](): void {
+  /** Ends it where it is: the requestor was told that content comes, and only an end ends its wait. */
+  async cutOff(type: number): Promise<void> {
+    await setProperty(this.#x, this.#requestor, this.#property, type, 8, Buffer.alloc(0)).catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
+    await this.#watch[Symbol.asyncDispose]();
   }
 
   async #untilTaken(): Promise<void> {
@@ -306,6 +337,24 @@ class IncrementalTransfer implements Disposable {
     });
     if (!this.#taken) throw new BackendError("clipboard.no-answer", `an application took nothing for ${IDLE_MS} ms`);
   }
+}
+
+function incremental(
+  transfer: IncrementalTransfer,
+  type: number,
+  begun: readonly Buffer[],
+  rest: AsyncGenerator<Buffer>,
+): () => Promise<void> {
+  return async () => {
+    try {
+      for (const piece of begun) await transfer.put(type, piece);
+      for await (const piece of rest) await transfer.put(type, piece);
+      await transfer.put(type, Buffer.alloc(0));
+    } catch (error) {
+      await transfer.cutOff(type);
+      throw error;
+    }
+  };
 }
 
 /** The same content in pieces of exactly `size` bytes, but for the last. */
