@@ -2,7 +2,7 @@
 // A chunk never holds bytes of two messages, so every chunk is a place to find one's feet again.
 import { ChunkPort, PROTOCOL } from "./agent-constants.ts";
 import { chunkHeader, messageHeader } from "./agent-frame.ts";
-import { ByteReader, DecodeError } from "./bytes.ts";
+import { ByteReader, DecodeError, joined } from "./bytes.ts";
 import { isKnownType, messageName } from "./catalogue.ts";
 
 /** Hosts send at most 2048 bytes a chunk; what is larger than this is no chunk but noise. */
@@ -240,16 +240,4 @@ class Assembler {
     this.#state = state;
     this.#fill = 0;
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const only = pieces[0];
-  if (pieces.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -142,3 +142,16 @@ export function decodeUtf8(bytes: Uint8Array): string {
     throw new DecodeError("bad-text", `${bytes.length} bytes are not UTF-8`);
   }
 }
+
+/** Pieces as one; a single one as it is, without a copy. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const only = pieces[0];
+  if (pieces.length === 1 && only !== undefined) return only;
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}

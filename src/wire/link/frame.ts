@@ -1,5 +1,5 @@
 // The frame between daemon and session: upstream's udscs header, 16 bytes, in native order (little-endian everywhere we run).
-import { ByteReader, ByteWriter, DecodeError } from "../bytes.ts";
+import { ByteReader, ByteWriter, DecodeError, joined } from "../bytes.ts";
 import { struct, u32 } from "../fields.ts";
 
 export interface LinkFrame {
@@ -22,10 +22,13 @@ export function encodeLinkFrame({ type, arg1, arg2, data }: LinkFrame): Uint8Arr
   return writer.finish();
 }
 
-/** Takes the link's bytes in pieces of any size and hands on whole frames. */
+/** Takes the link's bytes in pieces of any size and hands on whole frames. Data may be a view of what was pushed. */
 export class LinkFrameStream {
   readonly #onFrame: (frame: LinkFrame) => void;
-  #buffer = new Uint8Array(0);
+  readonly #header = new Uint8Array(header.size);
+  #headerFill = 0;
+  #pieces: Uint8Array[] = [];
+  #left = 0;
 
   constructor(onFrame: (frame: LinkFrame) => void) {
     this.#onFrame = onFrame;
@@ -33,23 +36,38 @@ export class LinkFrameStream {
 
   /** A DecodeError thrown from here means that the framing is lost: close the link. */
   push(bytes: Uint8Array): void {
-    let rest = this.#buffer.length === 0 ? bytes : concat(this.#buffer, bytes);
-    while (rest.length >= header.size) {
-      const { size, ...args } = header.read(new ByteReader(rest));
-      if (size > MAX_FRAME_DATA_BYTES) throw new DecodeError("too-large", `link frame of ${size} bytes`);
-      const end = header.size + size;
-      if (rest.length < end) break;
-      this.#onFrame({ ...args, data: rest.subarray(header.size, end) });
-      rest = rest.subarray(end);
+    for (let rest = bytes; rest.length > 0; ) {
+      const taken = this.#headerFill < header.size ? this.#takeHeader(rest) : this.#takeData(rest);
+      rest = rest.subarray(taken);
     }
-    // At most one unfinished frame is kept, so the copy above is bounded by a frame's size.
-    this.#buffer = rest.slice();
   }
-}
 
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(a.length + b.length);
-  whole.set(a);
-  whole.set(b, a.length);
-  return whole;
+  #takeHeader(bytes: Uint8Array): number {
+    const part = bytes.subarray(0, header.size - this.#headerFill);
+    this.#header.set(part, this.#headerFill);
+    this.#headerFill += part.length;
+    if (this.#headerFill < header.size) return part.length;
+    const { size } = header.read(new ByteReader(this.#header));
+    if (size > MAX_FRAME_DATA_BYTES) throw new DecodeError("too-large", `link frame of ${size} bytes`);
+    this.#left = size;
+    if (size === 0) this.#complete();
+    return part.length;
+  }
+
+  #takeData(bytes: Uint8Array): number {
+    const piece = bytes.subarray(0, this.#left);
+    this.#left -= piece.length;
+    // What waits for the rest of its frame must outlive the caller's buffer.
+    this.#pieces.push(this.#left > 0 ? piece.slice() : piece);
+    if (this.#left === 0) this.#complete();
+    return piece.length;
+  }
+
+  #complete(): void {
+    const { type, arg1, arg2 } = header.read(new ByteReader(this.#header));
+    const data = joined(this.#pieces);
+    this.#pieces = [];
+    this.#headerFill = 0;
+    this.#onFrame({ type, arg1, arg2, data });
+  }
 }
