@@ -2,13 +2,15 @@
 // Messages go out in order; bodies go in pieces under credit, so that a stalled body holds back nothing else.
 import type { Duplex } from "node:stream";
 import { DecodeError } from "../wire/bytes.ts";
-import { encodeLinkFrame, LinkFrameStream, MAX_FRAME_DATA_BYTES } from "../wire/link/frame.ts";
+import { encodeLinkFrame, encodeLinkHeader, LinkFrameStream, MAX_FRAME_DATA_BYTES } from "../wire/link/frame.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../wire/link/messages.ts";
 import { BackendError, describeError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** Bytes of one body that may be under way before the receiver has taken any. */
 const BODY_WINDOW_BYTES = 512 * 1024;
+/** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
+const COPIED_DATA_BYTES = 4096;
 /** Bodies open at once from the other side; more is a fault of its own. */
 const MAX_INCOMING_BODIES = 1024;
 
@@ -59,7 +61,16 @@ export class LinkConnection implements AsyncDisposable {
   }
 
   send(message: LinkMessage): void {
-    if (!this.#closed) this.#duplex.write(encodeLinkFrame(encodeLinkMessage(message)));
+    if (this.#closed) return;
+    const frame = encodeLinkMessage(message);
+    if (frame.data.length < COPIED_DATA_BYTES) {
+      this.#duplex.write(encodeLinkFrame(frame));
+      return;
+    }
+    this.#duplex.cork();
+    this.#duplex.write(encodeLinkHeader(frame));
+    this.#duplex.write(frame.data);
+    this.#duplex.uncork();
   }
 
   /** A body of ours: name it in a message, then write it. */

@@ -14,11 +14,18 @@ const header = struct({ type: u32, arg1: u32, arg2: u32, size: u32 });
 /** Data of one frame. Anything larger travels as a body in pieces, so that control never waits behind bulk. */
 export const MAX_FRAME_DATA_BYTES = 64 * 1024 - header.size;
 
-export function encodeLinkFrame({ type, arg1, arg2, data }: LinkFrame): Uint8Array {
+/** The bytes before a frame's data. */
+export function encodeLinkHeader({ type, arg1, arg2, data }: LinkFrame): Uint8Array {
   if (data.length > MAX_FRAME_DATA_BYTES) throw new RangeError(`frame of ${data.length} bytes`);
-  const writer = new ByteWriter(header.size + data.length);
+  const writer = new ByteWriter(header.size);
   header.write(writer, { type, arg1, arg2, size: data.length });
-  writer.put(data);
+  return writer.finish();
+}
+
+export function encodeLinkFrame(frame: LinkFrame): Uint8Array {
+  const writer = new ByteWriter(header.size + frame.data.length);
+  writer.put(encodeLinkHeader(frame));
+  writer.put(frame.data);
   return writer.finish();
 }
 
