@@ -136,9 +136,14 @@ export class Spool implements AsyncDisposable {
   }
 
   #takeHead(): Uint8Array | undefined {
-    const piece = this.#head.shift();
-    if (piece !== undefined) this.#headBytes -= piece.length;
-    return piece;
+    if (this.#head.length === 0) return undefined;
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#head.length && bytes < FILE_STEP_BYTES) bytes += this.#head[count++]?.length ?? 0;
+    const pieces = this.#head.splice(0, count);
+    this.#headBytes -= bytes;
+    // A few large writes go out quicker than many small ones, by more than the copy costs.
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, bytes);
   }
 
   async #takeFile(file: FileHandle): Promise<Uint8Array> {
