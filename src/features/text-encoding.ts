@@ -1,4 +1,5 @@
 // Text of old X11 targets to UTF-8 and back: STRING is Latin-1 (ICCCM 2.6.2), COMPOUND_TEXT is ISO 2022 with a UTF-8 escape.
+import { joined } from "../wire/bytes.ts";
 import type { Content } from "./desktop-clipboard.ts";
 
 export type TextEncoding = "utf-8" | "latin-1" | "compound";
@@ -68,13 +69,7 @@ function compoundBytes(text: string): Uint8Array {
     if (isPlain(run.codePointAt(0) ?? 0)) parts.push(latin1Bytes(run));
     else parts.push(UTF8_BEGIN, encoder.encode(run), UTF8_END);
   }
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joined(parts);
 }
 
 function isPlain(code: number): boolean {

@@ -1,7 +1,7 @@
 // A host that means ill or has lost its way: noise, and messages that are wrong in every way a message can be.
 import { AgentMessageType } from "../../src/wire/agent-constants.ts";
 import { encodeChunk, messageHeader } from "../../src/wire/agent-frame.ts";
-import { ByteWriter } from "../../src/wire/bytes.ts";
+import { ByteWriter, joined } from "../../src/wire/bytes.ts";
 import { allBadBodies, allBodies } from "../fixtures/all-bodies.ts";
 import { bytesOf } from "../fixtures/fixture.ts";
 
@@ -227,14 +227,4 @@ function laid({ protocol, type, size, body }: PlainMessage): Uint8Array {
   messageHeader.write(writer, { protocol, type, opaque: 0n, size });
   writer.put(body);
   return writer.finish();
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
