@@ -33,6 +33,7 @@ export interface GuestAbilities {
   readonly pointer: boolean;
   readonly clipboard: boolean;
   readonly display: boolean;
+  readonly volume: boolean;
 }
 
 export const noViewer: CapabilitiesState = { epoch: 0, viewer: undefined };
@@ -45,6 +46,7 @@ export function guestCaps(abilities: GuestAbilities): number[] {
     AgentCap.FILE_XFER_DISABLED,
     ...(abilities.pointer ? [AgentCap.MOUSE_STATE] : []),
     ...(abilities.display ? [AgentCap.MONITORS_CONFIG, AgentCap.SPARSE_MONITORS_CONFIG] : []),
+    ...(abilities.volume ? [AgentCap.AUDIO_VOLUME_SYNC] : []),
     ...(abilities.clipboard
       ? [
           AgentCap.CLIPBOARD_BY_DEMAND,

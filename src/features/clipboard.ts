@@ -29,6 +29,8 @@ interface SelectionState {
   readonly serial: number;
   /** The host left a question about what it offers unanswered. */
   readonly silent: boolean;
+  /** The guest's, and the viewer is not to know of it before the session is opened. */
+  readonly isHeld: boolean;
 }
 
 /** The guest wants content of the viewer. */
@@ -48,8 +50,12 @@ interface HostRequest {
   readonly phase: "asked" | { readonly bodyId: number };
 }
 
+/** The session that is on the screen: nobody's, one whose user may not be there (locked, a greeter), or open. */
+export type GuestPresence = "away" | "shut" | "open";
+
 export interface ClipboardState {
   readonly viewer: ClipboardViewer | undefined;
+  readonly guest: GuestPresence;
   /** The largest content the viewer wants, bytes; exclusive. */
   readonly viewerMaxBytes: number;
   readonly selections: Readonly<Record<ClipboardSelection, SelectionState>>;
@@ -72,6 +78,14 @@ export type ClipboardInput =
   | { readonly kind: "viewer-changed"; readonly viewer: ClipboardViewer }
   | { readonly kind: "viewer-left" }
   | { readonly kind: "viewer-limited"; readonly maxBytes: number }
+  /** `copied`: what its applications have offered until now. */
+  | {
+      readonly kind: "session-arrived";
+      readonly guest: Exclude<GuestPresence, "away">;
+      readonly copied: ReadonlyMap<ClipboardSelection, readonly number[]>;
+    }
+  | { readonly kind: "session-shut" }
+  | { readonly kind: "session-opened" }
   | { readonly kind: "session-left" }
   | {
       readonly kind: "host-grabbed";
@@ -151,10 +165,11 @@ export type ClipboardEffect =
 
 type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
 
-const unowned: SelectionState = { owner: "nobody", types: [], serial: 0, silent: false };
+const unowned: SelectionState = { owner: "nobody", types: [], serial: 0, silent: false, isHeld: false };
 
 export const emptyClipboard: ClipboardState = {
   viewer: undefined,
+  guest: "away",
   viewerMaxBytes: Number.POSITIVE_INFINITY,
   selections: {
     [ClipboardSelection.CLIPBOARD]: unowned,
@@ -176,6 +191,12 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
       return viewerLeft(state);
     case "viewer-limited":
       return [{ ...state, viewerMaxBytes: input.maxBytes < 0 ? Number.POSITIVE_INFINITY : input.maxBytes }, []];
+    case "session-arrived":
+      return sessionArrived(state, input, policy);
+    case "session-shut":
+      return sessionShut(state);
+    case "session-opened":
+      return sessionOpened(state, policy);
     case "session-left":
       return sessionLeft(state);
     case "host-grabbed":
@@ -184,7 +205,7 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
       const { selection } = input;
       if (state.selections[selection].owner !== "host") return [state, []];
       const [next, refused] = refuseUnoffered(owned(state, selection, "nobody", []), selection);
-      return [next, [{ kind: "withdraw-in-guest", selection }, ...refused]];
+      return [next, [...withdrawal(state, selection), ...refused]];
     }
     case "host-requested":
       return hostRequested(state, input.selection, input.type);
@@ -221,7 +242,7 @@ function viewerArrived(before: ClipboardState, viewer: ClipboardViewer, policy: 
   let state: ClipboardState = { ...cleared, viewer };
   const grabs: ClipboardEffect[] = [];
   for (const selection of allSelections) {
-    state = withSerial(state, selection, 0);
+    state = changed(state, selection, { serial: 0 });
     const { owner, types } = state.selections[selection];
     if (owner !== "guest") continue;
     // What was copied before this viewer came is as good as what is copied after.
@@ -248,7 +269,7 @@ function viewerChanged(before: ClipboardState, viewer: ClipboardViewer, policy: 
       if (owner !== "host") continue;
       const [next, refused] = refuseUnoffered(owned(state, selection, "nobody", []), selection);
       state = next;
-      effects.push({ kind: "withdraw-in-guest", selection }, ...refused);
+      effects.push(...withdrawal(state, selection), ...refused);
     } else if (can && !could && owner === "guest") {
       const [next, grab] = grabFor(state, selection, types, policy);
       state = next;
@@ -272,14 +293,53 @@ function viewerLeft(before: ClipboardState): Step {
   for (const selection of allSelections) {
     if (state.selections[selection].owner !== "host") continue;
     state = owned(state, selection, "nobody", []);
-    effects.push({ kind: "withdraw-in-guest", selection });
+    effects.push(...withdrawal(state, selection));
+  }
+  return [state, effects];
+}
+
+function sessionArrived(
+  before: ClipboardState,
+  { guest, copied }: Extract<ClipboardInput, { kind: "session-arrived" }>,
+  policy: ClipboardPolicy,
+): Step {
+  let state: ClipboardState = { ...before, guest: "shut" };
+  const effects: ClipboardEffect[] = [];
+  for (const [selection, types] of copied) {
+    // Between two that were copied while neither knew of the other, the viewer's is the one in use.
+    if (state.selections[selection].owner === "host") continue;
+    const [next, grabs] = guestGrabbed(state, selection, types, policy);
+    state = next;
+    effects.push(...grabs);
+  }
+  if (guest === "shut") return [state, effects];
+  const [opened, offers] = sessionOpened(state, policy);
+  return [opened, [...effects, ...offers]];
+}
+
+/** Nobody may be before the screen, or somebody else: nothing goes out or in until that is over. */
+function sessionShut(before: ClipboardState): Step {
+  const effects = [...before.guestRequests.flatMap(giveUpGuestRequest), ...before.hostRequests.flatMap(refuseHost)];
+  return [{ ...before, guest: "shut", guestRequests: [], hostRequests: [] }, effects];
+}
+
+function sessionOpened(before: ClipboardState, policy: ClipboardPolicy): Step {
+  let state: ClipboardState = { ...before, guest: "open" };
+  const effects: ClipboardEffect[] = [];
+  for (const selection of allSelections) {
+    const { owner, types, isHeld } = state.selections[selection];
+    if (owner === "host") effects.push(offer(selection, types));
+    if (owner !== "guest" || !isHeld) continue;
+    const [next, grab] = grabFor(state, selection, types, policy);
+    state = next;
+    effects.push(...grab);
   }
   return [state, effects];
 }
 
 function sessionLeft(before: ClipboardState): Step {
   const effects: ClipboardEffect[] = [];
-  let state: ClipboardState = { ...before, guestRequests: [], hostRequests: [] };
+  let state: ClipboardState = { ...before, guest: "away", guestRequests: [], hostRequests: [] };
   for (const request of before.guestRequests) {
     if (typeof request.phase === "object") effects.push({ kind: "abort-body", bodyId: request.phase.bodyId });
   }
@@ -306,25 +366,31 @@ function hostGrabbed(
     if (input.serial !== own && !lostRace) {
       return [before, [{ kind: "note", text: `grab ${input.serial} of the viewer discarded: ours is ${own}` }]];
     }
-    if (!lostRace) before = withSerial(before, selection, (own + 1) >>> 0);
+    if (!lostRace) before = changed(before, selection, { serial: (own + 1) >>> 0 });
   }
   if (!policy.selections.includes(selection)) return [before, []];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const types = policy.types.filter((type) => input.types.includes(type));
   const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
   const [state, refused] = refuseUnoffered(owned(cleared, selection, "host", ordered), selection);
-  const offer: ClipboardEffect =
-    ordered.length > 0
-      ? { kind: "offer-in-guest", selection, types: ordered }
-      : { kind: "withdraw-in-guest", selection };
-  return [state, [...effects, offer, ...refused]];
+  // A session that is not open hears of it when it is.
+  const news = state.guest === "open" ? [offer(selection, ordered)] : withdrawal(state, selection);
+  return [state, [...effects, ...news, ...refused]];
+}
+
+function offer(selection: ClipboardSelection, types: readonly number[]): ClipboardEffect {
+  return types.length > 0 ? { kind: "offer-in-guest", selection, types } : { kind: "withdraw-in-guest", selection };
+}
+
+function withdrawal({ guest }: ClipboardState, selection: ClipboardSelection): ClipboardEffect[] {
+  return guest === "away" ? [] : [{ kind: "withdraw-in-guest", selection }];
 }
 
 function hostRequested(state: ClipboardState, selection: ClipboardSelection, type: number): Step {
   const { owner, types } = state.selections[selection];
   const none: ClipboardEffect = { kind: "send-empty", selection, type: ClipboardType.NONE };
   if (!canTell(state, selection)) return [state, []];
-  if (owner !== "guest" || !types.includes(type)) return [state, [none]];
+  if (state.guest !== "open" || owner !== "guest" || !types.includes(type)) return [state, [none]];
   if (state.hostRequests.length >= MAX_HOST_REQUESTS) return [state, [none]];
   const askId = state.nextAskId;
   const request: HostRequest = { askId, selection, type, phase: "asked" };
@@ -360,7 +426,7 @@ function hostAnswered(
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
   const guestRequests = state.guestRequests.map((open) => (open === request ? receiving : open));
   // The question is answered, so the next may be asked: an application that takes its time must not hold up another.
-  const [next, effects] = askNext({ ...withSilence(state, selection, false), guestRequests }, request);
+  const [next, effects] = askNext({ ...changed(state, selection, { silent: false }), guestRequests }, request);
   return [next, [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }, ...effects]];
 }
 
@@ -369,7 +435,7 @@ function hostSilent(state: ClipboardState, requestId: number): Step {
   if (request === undefined) return [state, []];
   const [next, effects] = refuseGuestRequests(state, request);
   return [
-    withSilence(next, request.selection, true),
+    changed(next, request.selection, { silent: true }),
     [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects],
   ];
 }
@@ -401,7 +467,8 @@ function guestRequested(state: ClipboardState, input: Extract<ClipboardInput, { 
   const { requestId, selection, type } = input;
   const { owner, types } = state.selections[selection];
   const known = state.guestRequests.some((open) => open.requestId === requestId);
-  if (owner !== "host" || !types.includes(type) || known || state.guestRequests.length >= MAX_GUEST_REQUESTS) {
+  const isOffered = state.guest === "open" && owner === "host" && types.includes(type);
+  if (!isOffered || known || state.guestRequests.length >= MAX_GUEST_REQUESTS) {
     return [state, [{ kind: "refuse-guest", requestId }]];
   }
   const busy = state.guestRequests.some((open) => typeof open.phase === "string" && sameContent(open, input));
@@ -463,16 +530,18 @@ function bodyFailed(state: ClipboardState, bodyId: number, tooLarge: boolean): S
   return toGuest === undefined ? [state, []] : dropGuestRequest(state, toGuest);
 }
 
-/** Takes the selection for the guest in the viewer's eyes too, if there is one to see it. */
+/** Takes the selection for the guest in the viewer's eyes too, if there is one to see it and it may. */
 function grabFor(
   state: ClipboardState,
   selection: ClipboardSelection,
   types: readonly number[],
   policy: ClipboardPolicy,
 ): Step {
+  if (state.guest !== "open") return [changed(state, selection, { isHeld: true }), []];
   if (!canTell(state, selection) || !policy.selections.includes(selection)) return [state, []];
   const { serial } = state.selections[selection];
-  return [withSerial(state, selection, (serial + 1) >>> 0), [{ kind: "send-grab", selection, serial, types }]];
+  const told = changed(state, selection, { serial: (serial + 1) >>> 0, isHeld: false });
+  return [told, [{ kind: "send-grab", selection, serial, types }]];
 }
 
 /** The viewer understands a message about this selection. */
@@ -487,12 +556,15 @@ function owned(
   owner: SelectionState["owner"],
   types: readonly number[],
 ): ClipboardState {
-  const { serial } = state.selections[selection];
-  return { ...state, selections: { ...state.selections, [selection]: { owner, types, serial, silent: false } } };
+  return changed(state, selection, { owner, types, silent: false, isHeld: false });
 }
 
-function withSerial(state: ClipboardState, selection: ClipboardSelection, serial: number): ClipboardState {
-  return { ...state, selections: { ...state.selections, [selection]: { ...state.selections[selection], serial } } };
+function changed(
+  state: ClipboardState,
+  selection: ClipboardSelection,
+  change: Partial<SelectionState>,
+): ClipboardState {
+  return { ...state, selections: { ...state.selections, [selection]: { ...state.selections[selection], ...change } } };
 }
 
 function sameContent(a: GuestRequest, b: { readonly selection: ClipboardSelection; readonly type: number }): boolean {
@@ -501,10 +573,6 @@ function sameContent(a: GuestRequest, b: { readonly selection: ClipboardSelectio
 
 function isBody(phase: GuestRequest["phase"] | HostRequest["phase"], bodyId: number): boolean {
   return typeof phase === "object" && phase.bodyId === bodyId;
-}
-
-function withSilence(state: ClipboardState, selection: ClipboardSelection, silent: boolean): ClipboardState {
-  return { ...state, selections: { ...state.selections, [selection]: { ...state.selections[selection], silent } } };
 }
 
 function askHost(state: ClipboardState, { requestId, selection, type }: GuestRequest): ClipboardEffect[] {

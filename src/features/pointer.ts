@@ -41,7 +41,7 @@ export type PointerInput =
   | { readonly kind: "geometry-reported"; readonly displays: readonly DisplayGeometry[] }
   | { readonly kind: "viewer-left" };
 
-/** Until a session has told: one display at the origin, as large as need be. */
+/** Where a session cannot tell: one display at the origin, as large as need be. */
 const anyDisplay: DisplayGeometry = { displayId: 0, x: 0, y: 0, width: 0x8000, height: 0x8000 };
 
 export const restingPointer: PointerState = { x: undefined, y: undefined, buttons: 0, displays: [anyDisplay] };
@@ -49,9 +49,7 @@ export const restingPointer: PointerState = { x: undefined, y: undefined, button
 export function pointerStep(state: PointerState, input: PointerInput): readonly [PointerState, readonly InputEvent[]] {
   switch (input.kind) {
     case "geometry-reported":
-      if (sameDisplays(state.displays, input.displays)) return [state, []];
-      // The desktop may have pushed the pointer to another place.
-      return [{ ...state, x: undefined, y: undefined, displays: input.displays }, []];
+      return geometryReported(state, input.displays.length === 0 ? [anyDisplay] : input.displays);
     case "host-moved":
       return moved(state, input.mouse);
     case "viewer-left": {
@@ -64,9 +62,23 @@ export function pointerStep(state: PointerState, input: PointerInput): readonly 
   }
 }
 
+function geometryReported(state: PointerState, displays: readonly DisplayGeometry[]): readonly [PointerState, []] {
+  if (sameDisplays(state.displays, displays)) return [state, []];
+  // The desktop may have pushed the pointer to another place.
+  return [{ ...state, x: undefined, y: undefined, displays }, []];
+}
+
 /** The device has not taken the events: it is where it was, and what was pressed there is still pressed. */
 export function pointerMissed(before: PointerState): PointerState {
   return { ...before, x: undefined, y: undefined };
+}
+
+/** Pixels of the whole desktop. */
+export function desktopSize({ displays }: PointerState): { readonly width: number; readonly height: number } {
+  return {
+    width: Math.max(1, ...displays.map((display) => display.x + display.width)),
+    height: Math.max(1, ...displays.map((display) => display.y + display.height)),
+  };
 }
 
 /** Whether a display with this id is part of the desktop; a state for any other is dropped. */

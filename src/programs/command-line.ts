@@ -25,10 +25,16 @@ const common = {
   version: { about: "show the version" },
 } as const satisfies Record<string, Option>;
 
-const runOptions = {
+const configured = { config: common.config, log: common.log } as const;
+const asked = { help: common.help, version: common.version } as const;
+
+const socket = { value: "PATH", about: "socket between daemon and session agents", pattern: absolute } as const;
+const control = { value: "PATH", about: "socket for status and the like", pattern: absolute } as const;
+
+const halfOfDaemon = {
   port: { value: "PATH", about: "port to the host: a character device or a listening unix socket", pattern: absolute },
   uinput: { value: "PATH|fifo:PATH|none", about: "where pointer events go", pattern: /^(none|fifo:\/.+|\/.+)$/ },
-  "no-logind": { about: "do not ask logind which session is active" },
+  "no-logind": { about: "do not ask logind which session is active: the first agent that comes is" },
   "webdav-device": { value: "PATH", about: "port of the viewer's shared folder", pattern: absolute },
   "webdav-listen": {
     value: "HOST:PORT",
@@ -38,22 +44,48 @@ const runOptions = {
   },
   "share-device": { value: "PATH", about: "port on which the guest's folder is served", pattern: absolute },
   "check-config": { about: "check the configuration and end" },
+} as const satisfies Record<string, Option>;
+
+const halfOfSession = {
   display: { value: "NAME", about: "X display, instead of $DISPLAY" },
   "save-dir": { value: "DIR", about: "where files that are dropped are saved" },
-  ...common,
+} as const satisfies Record<string, Option>;
+
+const daemonOptions = {
+  ...halfOfDaemon,
+  socket,
+  control,
+  ...configured,
+  ...asked,
+} as const satisfies Record<string, Option>;
+
+const sessionOptions = { socket, ...halfOfSession, ...configured, ...asked } as const satisfies Record<string, Option>;
+
+const runOptions = { ...halfOfDaemon, ...halfOfSession, ...configured, ...asked } as const satisfies Record<
+  string,
+  Option
+>;
+
+const statusOptions = {
+  control,
+  json: { about: "one line of JSON" },
+  watch: { about: "go on, and tell what changes" },
+  ...asked,
 } as const satisfies Record<string, Option>;
 
 /** Options whose feature is still to come: accepted, so that those who call us need not change when it is there. */
-export const notBuiltYet: readonly (keyof typeof runOptions)[] = [
-  "no-logind",
-  "webdav-device",
-  "webdav-listen",
-  "share-device",
-  "save-dir",
-];
+export const notBuiltYet: readonly string[] = ["webdav-device", "webdav-listen", "share-device", "save-dir"];
+
+export function warnOfUnbuilt(options: object, log: { warn(text: string): void }): void {
+  for (const name of notBuiltYet)
+    if (Object.hasOwn(options, name)) log.warn(`--${name}: not built yet, without effect`);
+}
 
 const commands = {
+  daemon: { about: "the ports and the rules, for whichever session is on the screen", options: daemonOptions },
+  session: { about: "one desktop session's agent", options: sessionOptions },
   run: { about: "daemon and session in one process, in the foreground", options: runOptions },
+  status: { about: "how the daemon and its sessions are", options: statusOptions },
 } as const;
 
 type ValuesOf<O> = {
@@ -65,7 +97,10 @@ type ValuesOf<O> = {
 };
 
 export type CommandLine =
+  | { readonly command: "daemon"; readonly options: ValuesOf<typeof daemonOptions> }
+  | { readonly command: "session"; readonly options: ValuesOf<typeof sessionOptions> }
   | { readonly command: "run"; readonly options: ValuesOf<typeof runOptions> }
+  | { readonly command: "status"; readonly options: ValuesOf<typeof statusOptions> }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };
 

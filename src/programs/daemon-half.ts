@@ -1,5 +1,4 @@
 // The daemon's half: the port, who is on it, and what goes between it and the session. Rules decide (features), this acts.
-import type { Duplex } from "node:stream";
 import {
   type CapabilitiesInput,
   type CapabilitiesState,
@@ -9,16 +8,9 @@ import {
   layoutOf,
   noViewer,
 } from "../features/capabilities.ts";
+import type { ClipboardPolicy } from "../features/clipboard.ts";
 import {
-  type ClipboardEffect,
-  type ClipboardInput,
-  type ClipboardPolicy,
-  type ClipboardState,
-  clipboardStep,
-  emptyClipboard,
-} from "../features/clipboard.ts";
-import {
-  type InputEvent,
+  desktopSize,
   knowsDisplay,
   type PointerInput,
   type PointerState,
@@ -27,40 +19,23 @@ import {
   restingPointer,
 } from "../features/pointer.ts";
 import type { Clock } from "../support/clock.ts";
-import { BackendError, describeError } from "../support/errors.ts";
-import {
-  type IncomingBody,
-  LinkConnection,
-  type LinkControlMessage,
-  type OutgoingBody,
-} from "../support/link-connection.ts";
+import type { PortError } from "../support/errors.ts";
+import type { LinkControlMessage } from "../support/link/dialect.ts";
+import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
-import { Spool } from "../support/spool.ts";
-import { AgentChannel, type BodySink, type StreamedMessage } from "../system/agent-channel.ts";
+import { AgentChannel } from "../system/agent-channel.ts";
+import type { PointerDevice } from "../system/pointer/pointer-device.ts";
 import type { PortOpener } from "../system/ports/port.ts";
-import {
-  AgentMessageType,
-  type ClipboardSelection,
-  ClipboardType,
-  FileXferStatus,
-  ReplyError,
-} from "../wire/agent-constants.ts";
+import { AgentMessageType, FileXferStatus, ReplyError } from "../wire/agent-constants.ts";
+import type { AudioVolumeSync } from "../wire/audio-volume-sync.ts";
 import type { AgentMessage } from "../wire/catalogue.ts";
-
-/** A body whose taker takes nothing, or whose giver gives nothing, for this long is given up. */
-const BODY_IDLE_MS = 5000;
-/** Waiting for the disk: from here on the host is slowed down, and from there on the body is given up. */
-const SLOW_DISK_BYTES = 4 * 1024 * 1024;
-const DEAD_DISK_BYTES = 64 * 1024 * 1024;
-
-export interface PointerDevice {
-  /** False: the device could not take them, and they are gone. */
-  emit(events: readonly InputEvent[]): boolean;
-}
+import type { GraphicsDeviceInfo } from "../wire/graphics-device-info.ts";
+import type { DesktopGeometry } from "../wire/link/messages.ts";
+import type { MonitorsConfig } from "../wire/monitors-config.ts";
+import { type Copied, DaemonClipboard } from "./daemon-clipboard.ts";
 
 export interface DaemonParts {
   readonly openPort: PortOpener;
-  readonly link: Duplex;
   readonly pointer: PointerDevice | undefined;
   readonly abilities: GuestAbilities;
   readonly clipboardPolicy: ClipboardPolicy;
@@ -68,21 +43,36 @@ export interface DaemonParts {
   readonly log: Log;
 }
 
+/** The session on the screen, with what it has told while it was not. */
+export interface ArrivingSession {
+  readonly link: LinkConnection;
+  /** Its user may not be there: nothing is exchanged with it but the display. */
+  readonly isShut: boolean;
+  /** Undefined until its desktop is known; the port stays closed until then. */
+  readonly geometry: DesktopGeometry | undefined;
+  readonly copied: Copied;
+}
+
+export interface DaemonStatus {
+  readonly port: { readonly isWanted: boolean; readonly isOpen: boolean; readonly fault: PortError | undefined };
+  /** Which viewer it is, counted from 1; undefined: none is there. */
+  readonly viewer: number | undefined;
+}
+
 export class DaemonHalf implements AsyncDisposable {
   readonly #parts: DaemonParts;
   readonly #log: Log;
   readonly #channel: AgentChannel;
-  readonly #link: LinkConnection;
-  readonly #timers = new Set<Disposable>();
-  readonly #pumps = new Set<Promise<void>>();
+  readonly #clipboard: DaemonClipboard;
+  #session: { readonly link: LinkConnection; isShut: boolean } | undefined;
+  #isPortWanted = false;
   #capabilities: CapabilitiesState = noViewer;
-  #clipboard: ClipboardState = emptyClipboard;
   #pointer: PointerState = restingPointer;
-  /** How often something was offered to the session on each selection. */
-  readonly #offers = new Map<ClipboardSelection, number>();
-  /** Bodies that a rule has been told of and no pump has taken over yet, or that a pump may be told to stop. */
-  readonly #bodies = new Map<number, Body>();
-  #nextBodyId = 1;
+  /** What the viewer wants the screen to be, for a session that comes later. */
+  #monitors: MonitorsConfig | undefined;
+  #graphics: GraphicsDeviceInfo | undefined;
+  /** Loudspeaker and microphone: a viewer tells each once. */
+  readonly #volumes = new Map<boolean, AudioVolumeSync>();
 
   constructor(parts: DaemonParts) {
     this.#parts = parts;
@@ -92,7 +82,7 @@ export class DaemonHalf implements AsyncDisposable {
       {
         closed: () => this.#capabilitiesInput({ kind: "port-closed" }),
         message: (message) => this.#hostSaid(message),
-        body: (head, bytes) => this.#hostBody(head, bytes),
+        body: (head, bytes) => (head.name === "CLIPBOARD" ? this.#clipboard.hostBody(head, bytes) : undefined),
         undecodable: (type) => {
           if (type === AgentMessageType.MONITORS_CONFIG) this.#reply(type, ReplyError.ERROR);
         },
@@ -101,25 +91,79 @@ export class DaemonHalf implements AsyncDisposable {
       parts.clock,
       parts.log.of("port"),
     );
-    this.#link = new LinkConnection(
-      parts.link,
-      {
-        message: (message) => this.#sessionSaid(message),
-        closed: () => this.#clipboardInput({ kind: "session-left" }),
-      },
-      parts.log.of("session link"),
-    );
+    this.#clipboard = new DaemonClipboard(this.#channel, parts.clipboardPolicy, parts.clock, parts.log.of("clipboard"));
   }
 
-  start(): void {
-    this.#channel.start();
+  get status(): DaemonStatus {
+    const { isOpen, fault } = this.#channel;
+    const viewer = this.#capabilities.viewer === undefined ? undefined : this.#capabilities.epoch;
+    return { port: { isWanted: this.#isPortWanted, isOpen, fault }, viewer };
+  }
+
+  /** The session that is on the screen from now on; the one before must be detached. Its messages go to `sessionSaid`. */
+  attach({ link, isShut, geometry, copied }: ArrivingSession): void {
+    this.#session = { link, isShut };
+    if (this.#graphics !== undefined) link.send({ kind: "graphics-device-info", info: this.#graphics });
+    if (isShut) link.send({ kind: "file-transfer-disabled" });
+    if (this.#monitors !== undefined) link.send({ kind: "monitors-config", config: this.#monitors });
+    if (!isShut) this.#tellVolumes();
+    this.#clipboard.attach(link, isShut, copied);
+    if (geometry !== undefined) this.#geometryKnown(geometry);
+  }
+
+  /** Its user has gone from the screen, or is back. */
+  shut(isShut: boolean): void {
+    if (this.#session === undefined) return;
+    this.#session.isShut = isShut;
+    if (!isShut) this.#tellVolumes();
+    this.#clipboard.input({ kind: isShut ? "session-shut" : "session-opened" });
+  }
+
+  /** Without a session on the screen the port is closed: the host sends the pointer nowhere else while it is open. */
+  detach(): void {
+    if (this.#session === undefined) return;
+    this.#clipboard.detach();
+    this.#session = undefined;
+    this.#isPortWanted = false;
+    this.#channel.stop();
+  }
+
+  sessionSaid(message: LinkControlMessage): void {
+    switch (message.kind) {
+      case "desktop-geometry":
+        return this.#geometryKnown(message.geometry);
+      case "clipboard-grab":
+      case "clipboard-release":
+      case "content-request":
+      case "content-cancel":
+      case "content-answer":
+        return this.#clipboard.sessionSaid(message);
+      default:
+        this.#log.debug(`session link: ${message.kind}: ours to say`);
+    }
+  }
+
+  /** What the host knows of us may be of another time: after a sleep, or in a snapshot that was loaded. */
+  beginAnew(why: string): void {
+    if (this.#channel.isOpen) this.#channel.reopen(why);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#channel[Symbol.asyncDispose]();
-    await this.#link[Symbol.asyncDispose]();
-    for (const timer of this.#timers) timer[Symbol.dispose]();
-    await Promise.all(this.#pumps);
+    await this.#clipboard[Symbol.asyncDispose]();
+  }
+
+  #geometryKnown({ displays }: DesktopGeometry): void {
+    this.#pointerInput({ kind: "geometry-reported", displays });
+    const { width, height } = desktopSize(this.#pointer);
+    this.#parts.pointer?.setRange(width, height);
+    if (this.#isPortWanted) return;
+    this.#isPortWanted = true;
+    this.#channel.start();
+  }
+
+  #tellVolumes(): void {
+    for (const volume of this.#volumes.values()) this.#session?.link.send({ kind: "audio-volume", volume });
   }
 
   #hostSaid(message: AgentMessage): void {
@@ -130,6 +174,7 @@ export class DaemonHalf implements AsyncDisposable {
         return;
       case "CLIENT_DISCONNECTED":
         this.#channel.forgetViewerMessage();
+        this.#monitors = undefined;
         this.#capabilitiesInput({ kind: "viewer-disconnected" });
         return;
       case "MOUSE_STATE":
@@ -140,26 +185,31 @@ export class DaemonHalf implements AsyncDisposable {
         return;
       case "MONITORS_CONFIG":
         this.#reply(AgentMessageType.MONITORS_CONFIG, ReplyError.SUCCESS);
-        if (this.#parts.abilities.display) this.#link.send({ kind: "monitors-config", config: message.value });
+        if (!this.#parts.abilities.display) return;
+        this.#monitors = message.value;
+        this.#session?.link.send({ kind: "monitors-config", config: message.value });
         return;
       case "CLIPBOARD_GRAB":
-        this.#clipboardInput({ kind: "host-grabbed", ...message.value });
-        return;
+        return this.#clipboard.input({ kind: "host-grabbed", ...message.value });
       case "CLIPBOARD_REQUEST":
-        this.#clipboardInput({ kind: "host-requested", ...message.value });
-        return;
+        return this.#clipboard.input({ kind: "host-requested", ...message.value });
       case "CLIPBOARD_RELEASE":
-        this.#clipboardInput({ kind: "host-released", ...message.value });
-        return;
+        return this.#clipboard.input({ kind: "host-released", ...message.value });
       case "MAX_CLIPBOARD":
-        this.#clipboardInput({ kind: "viewer-limited", maxBytes: message.value.max });
+        return this.#clipboard.input({ kind: "viewer-limited", maxBytes: message.value.max });
+      case "AUDIO_VOLUME_SYNC":
+        if (!this.#parts.abilities.volume) return;
+        this.#volumes.set(message.value.isPlayback, message.value);
+        if (this.#session?.isShut === false) this.#session.link.send({ kind: "audio-volume", volume: message.value });
+        return;
+      case "GRAPHICS_DEVICE_INFO":
+        this.#graphics = message.value;
+        this.#session?.link.send({ kind: "graphics-device-info", info: message.value });
         return;
       case "FILE_XFER_START":
-        this.#refuseFile(message.value.id);
-        return;
+        return this.#refuseFile(message.value.id);
       case "DISPLAY_CONFIG":
-        this.#reply(AgentMessageType.DISPLAY_CONFIG, ReplyError.ERROR);
-        return;
+        return this.#reply(AgentMessageType.DISPLAY_CONFIG, ReplyError.ERROR);
       default:
         this.#log.debug(`${message.name}: not for us`);
     }
@@ -178,15 +228,16 @@ export class DaemonHalf implements AsyncDisposable {
           const viewer = { clipboard: effect.caps.clipboard && this.#parts.abilities.clipboard, ...effect.caps.layout };
           const arrived = effect.kind === "begin-viewer";
           if (arrived) this.#log.info(`viewer: connected (number ${state.epoch})`);
-          this.#clipboardInput({ kind: arrived ? "viewer-arrived" : "viewer-changed", viewer });
+          this.#clipboard.input({ kind: arrived ? "viewer-arrived" : "viewer-changed", viewer });
           break;
         }
         case "end-viewer":
           this.#log.info("viewer: gone");
           this.#channel.forgetQueued();
+          this.#volumes.clear();
           this.#pointerInput({ kind: "viewer-left" });
-          this.#clipboardInput({ kind: "viewer-left" });
-          this.#link.send({ kind: "viewer-left" });
+          this.#clipboard.input({ kind: "viewer-left" });
+          this.#session?.link.send({ kind: "viewer-left" });
           break;
         default:
           effect satisfies never;
@@ -202,233 +253,6 @@ export class DaemonHalf implements AsyncDisposable {
     this.#pointer = isTaken ? state : pointerMissed(before);
   }
 
-  #clipboardInput(input: ClipboardInput): void {
-    const [state, effects] = clipboardStep(this.#clipboard, input, this.#parts.clipboardPolicy);
-    this.#clipboard = state;
-    for (const effect of effects) this.#clipboardEffect(effect);
-  }
-
-  #clipboardEffect(effect: ClipboardEffect): void {
-    switch (effect.kind) {
-      case "send-grab": {
-        const { selection, serial, types } = effect;
-        return this.#channel.send({ name: "CLIPBOARD_GRAB", value: { selection, serial, types } });
-      }
-      case "send-release":
-        return this.#channel.send({ name: "CLIPBOARD_RELEASE", value: { selection: effect.selection } });
-      case "send-request": {
-        const { selection, type } = effect;
-        return this.#channel.send({ name: "CLIPBOARD_REQUEST", value: { selection, type } });
-      }
-      case "send-empty": {
-        const { selection, type } = effect;
-        return this.#channel.send({ name: "CLIPBOARD", value: { selection, type } });
-      }
-      case "send-body": {
-        const { selection, type, bodyId } = effect;
-        const spool = this.#bodies.get(bodyId)?.spool;
-        this.#bodies.delete(bodyId);
-        if (spool !== undefined) this.#channel.sendWithBody({ name: "CLIPBOARD", value: { selection, type } }, spool);
-        return;
-      }
-      case "offer-in-guest": {
-        const { selection, types } = effect;
-        const offer = ((this.#offers.get(selection) ?? 0) + 1) >>> 0;
-        this.#offers.set(selection, offer);
-        return this.#link.send({ kind: "clipboard-grab", selection, types, offer });
-      }
-      case "withdraw-in-guest":
-        return this.#link.send({ kind: "clipboard-release", selection: effect.selection });
-      case "ask-guest": {
-        const { askId, selection, type } = effect;
-        return this.#link.send({ kind: "content-request", requestId: askId, selection, type });
-      }
-      case "cancel-ask":
-        return this.#link.send({ kind: "content-cancel", requestId: effect.askId });
-      case "refuse-guest": {
-        const { requestId } = effect;
-        return this.#link.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
-      }
-      case "open-body":
-        return this.#begin(this.#passOn(effect));
-      case "collect-body":
-        return this.#begin(this.#collect(effect.bodyId, effect.maxBytes));
-      case "refuse-body":
-      case "abort-body":
-        this.#bodies.get(effect.bodyId)?.stop();
-        this.#bodies.delete(effect.bodyId);
-        return;
-      case "await-host": {
-        const { requestId, timeoutMs } = effect;
-        return this.#after(timeoutMs, () => this.#clipboardInput({ kind: "host-silent", requestId }));
-      }
-      case "await-guest": {
-        const { askId, timeoutMs } = effect;
-        return this.#after(timeoutMs, () => this.#clipboardInput({ kind: "guest-silent", askId }));
-      }
-      case "note":
-        return this.#log.info(`clipboard: ${effect.text}`);
-      default:
-        return effect satisfies never;
-    }
-  }
-
-  #hostBody(head: StreamedMessage, bytes: number): BodySink | undefined {
-    if (head.name !== "CLIPBOARD") return undefined;
-    const body = new Body();
-    const bodyId = this.#keep(body);
-    this.#clipboardInput({ kind: "host-answered", ...head.value, bodyId, bytes });
-    // The rules have refused it: the channel reads over the rest.
-    if (!this.#bodies.has(bodyId)) return undefined;
-    return {
-      piece: (piece) => {
-        body.spool.write(piece);
-        const waiting = body.spool.unflushedBytes;
-        if (waiting > DEAD_DISK_BYTES) body.spool.fail(new BackendError("body.failed", "the disk does not keep up"));
-        return waiting <= SLOW_DISK_BYTES;
-      },
-      end: () => body.spool.end(),
-      abort: () => body.spool.fail(new BackendError("body.failed", "the viewer stopped in the middle")),
-    };
-  }
-
-  #sessionSaid(message: LinkControlMessage): void {
-    switch (message.kind) {
-      case "desktop-geometry":
-        this.#pointerInput({ kind: "geometry-reported", displays: message.geometry.displays });
-        return;
-      case "clipboard-grab": {
-        const { selection, types, offer } = message;
-        // It crossed an offer of ours on the way: the session takes the selection for that one when it arrives.
-        if (offer !== (this.#offers.get(selection) ?? 0)) return;
-        this.#clipboardInput({ kind: "guest-grabbed", selection, types });
-        return;
-      }
-      case "clipboard-release":
-        this.#clipboardInput({ kind: "guest-released", selection: message.selection });
-        return;
-      case "content-request": {
-        const { requestId, selection, type } = message;
-        this.#clipboardInput({ kind: "guest-requested", requestId, selection, type });
-        return;
-      }
-      case "content-cancel":
-        this.#clipboardInput({ kind: "guest-cancelled", requestId: message.requestId });
-        return;
-      case "content-answer": {
-        const { requestId: askId, bodyId } = message;
-        if (bodyId === undefined) this.#clipboardInput({ kind: "guest-refused", askId });
-        else {
-          const body = new Body(this.#link.incomingBody(bodyId));
-          this.#clipboardInput({ kind: "guest-answered", askId, bodyId: this.#keep(body) });
-        }
-        return;
-      }
-      case "monitors-config":
-      case "viewer-left":
-        this.#log.debug(`session link: ${message.kind}: ours to say`);
-        return;
-      default:
-        message satisfies never;
-    }
-  }
-
-  /** Host to guest: pieces go on as they come. */
-  async #passOn({ bodyId, requestId, type, bytes }: Extract<ClipboardEffect, { kind: "open-body" }>): Promise<void> {
-    const body = this.#bodies.get(bodyId);
-    if (body === undefined) return;
-    const out = this.#link.openBody();
-    body.outgoing = out;
-    out.signal.addEventListener("abort", () => body.stop());
-    this.#link.send({ kind: "content-answer", requestId, type, bodyId: out.id, bytes });
-    try {
-      for await (const piece of this.#watched(body.spool, body)) await out.write(piece);
-      out.end(true);
-      this.#finished(bodyId, body);
-    } catch (error) {
-      out.end(false);
-      this.#failed(bodyId, error, false);
-    } finally {
-      await body.spool[Symbol.asyncDispose]();
-    }
-  }
-
-  /** Guest to host: nothing can be sent before all of it is here, for the header carries the size. */
-  async #collect(bodyId: number, maxBytes: number): Promise<void> {
-    const body = this.#bodies.get(bodyId);
-    if (body?.incoming === undefined) return;
-    try {
-      for await (const piece of this.#watched(body.incoming, body)) {
-        body.spool.write(piece);
-        if (body.spool.writtenBytes > maxBytes) {
-          throw new BackendError("clipboard.too-large", `more than the ${maxBytes} bytes the viewer takes`);
-        }
-        while (body.spool.unflushedBytes > SLOW_DISK_BYTES) await body.spool.flushed();
-      }
-      await body.spool.flushed();
-      body.spool.end();
-      this.#finished(bodyId, body);
-    } catch (error) {
-      body.stop();
-      await body.spool[Symbol.asyncDispose]();
-      this.#failed(bodyId, error, error instanceof BackendError && error.code === "clipboard.too-large");
-    }
-  }
-
-  /** The same pieces; the body is stopped when nothing of it has moved for BODY_IDLE_MS, on whichever side. */
-  async *#watched(pieces: AsyncIterable<Uint8Array>, body: Body): AsyncGenerator<Uint8Array> {
-    let taken = 0;
-    const movedBytes = (): number => body.spool.writtenBytes + taken;
-    const watch = (before: number): Disposable =>
-      this.#parts.clock.after(BODY_IDLE_MS, () => {
-        if (movedBytes() === before) body.stop();
-        else timer = watch(movedBytes());
-      });
-    let timer = watch(0);
-    try {
-      for await (const piece of pieces) {
-        yield piece;
-        taken += piece.length;
-      }
-    } finally {
-      timer[Symbol.dispose]();
-    }
-  }
-
-  #finished(bodyId: number, body: Body): void {
-    if (!this.#bodies.has(bodyId)) return void body.spool[Symbol.asyncDispose]();
-    this.#clipboardInput({ kind: "body-finished", bodyId, bytes: body.spool.writtenBytes });
-    this.#bodies.delete(bodyId);
-  }
-
-  #failed(bodyId: number, error: unknown, tooLarge: boolean): void {
-    if (!(error instanceof BackendError)) throw error;
-    if (!this.#bodies.delete(bodyId)) return;
-    this.#log.warn(`clipboard: transfer failed: ${describeError(error)}`);
-    this.#clipboardInput({ kind: "body-failed", bodyId, tooLarge });
-  }
-
-  #keep(body: Body): number {
-    const bodyId = this.#nextBodyId;
-    this.#nextBodyId += 1;
-    this.#bodies.set(bodyId, body);
-    return bodyId;
-  }
-
-  #begin(pump: Promise<void>): void {
-    this.#pumps.add(pump);
-    // A pump that fails has a fault of ours: it must not pass unseen.
-    void pump.finally(() => this.#pumps.delete(pump));
-  }
-
-  #after(timeoutMs: number, call: () => void): void {
-    const timer = this.#parts.clock.after(timeoutMs, () => {
-      this.#timers.delete(timer);
-      call();
-    });
-    this.#timers.add(timer);
-  }
-
   #reply(type: number, error: number): void {
     this.#channel.send({ name: "REPLY", value: { type, error } });
   }
@@ -437,23 +261,5 @@ export class DaemonHalf implements AsyncDisposable {
     const detailed = this.#capabilities.viewer?.detailedFileErrors === true;
     const result = detailed ? FileXferStatus.DISABLED : FileXferStatus.ERROR;
     this.#channel.send({ name: "FILE_XFER_STATUS", value: { id, result } });
-  }
-}
-
-/** One body on its way through the daemon. */
-class Body {
-  readonly spool = new Spool();
-  readonly incoming: IncomingBody | undefined;
-  outgoing: OutgoingBody | undefined;
-
-  constructor(incoming?: IncomingBody) {
-    this.incoming = incoming;
-  }
-
-  /** Ends all of its sides; the pump that serves it finds out by an error. */
-  stop(): void {
-    this.incoming?.cancel();
-    this.outgoing?.abandon();
-    this.spool.fail(new BackendError("body.failed", "stopped"));
   }
 }

@@ -1,45 +1,36 @@
 // `tsvdagent run`: both halves in one process, joined by a duplex in memory that carries the frames of the link.
-import { homedir, setPriority } from "node:os";
-import { join } from "node:path";
-import { duplexPair } from "node:stream";
-import { carriedTypes } from "../features/clipboard-targets.ts";
+import { type Duplex, duplexPair } from "node:stream";
 import { systemClock } from "../support/clock.ts";
-import { narrowedByUser, readConfig } from "../support/config.ts";
 import type { Config } from "../support/config-schema.ts";
-import { ConfigError, describeError } from "../support/errors.ts";
-import type { Log, LogLevel } from "../support/log.ts";
-import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
+import { ConfigError } from "../support/errors.ts";
+import type { Log } from "../support/log.ts";
 import { openPort } from "../system/ports/open-port.ts";
-import { ClipboardSelection } from "../wire/agent-constants.ts";
+import { VERSION } from "../version.ts";
 import type { CommandLine } from "./command-line.ts";
-import { notBuiltYet } from "./command-line.ts";
+import { warnOfUnbuilt } from "./command-line.ts";
+import { askForPriority, type ProgramContext, stopped } from "./context.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { PrivilegedStart } from "./privileged-start.ts";
+import { SessionAgents } from "./session-agents.ts";
 import { SessionHalf } from "./session-half.ts";
+import { joinLink } from "./session-link.ts";
+import {
+  abilitiesOf,
+  clipboardPolicyOf,
+  openPointer,
+  sameButLog,
+  sessionSettings,
+  systemConfig,
+  userConfig,
+} from "./settings.ts";
 
 export type RunOptions = Extract<CommandLine, { command: "run" }>["options"];
 
-export interface RunContext {
-  readonly log: Log;
-  /** Takes effect at once. */
-  readonly setLogLevel: (level: LogLevel) => void;
-  /** Aborted when it is time to go. */
-  readonly stop: AbortSignal;
-  /** Called back when the configuration is to be read again. */
-  readonly onReload: (reload: () => void) => void;
-}
-
-const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
-/** Niceness. */
-const PRIORITY = -5;
-/** Largest clipboard content either way. */
-const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
-
 /** Resolves when the signal is aborted and everything has been given back. Throws a ConfigError before it begins. */
-export async function run(options: RunOptions, context: RunContext): Promise<void> {
+export async function run(options: RunOptions, context: ProgramContext): Promise<void> {
   const { log, stop, setLogLevel } = context;
   if (options["check-config"] === true) {
-    await wholeConfig(options);
+    await userConfig(options);
     return log.info("configuration: nothing wrong with it");
   }
   askForPriority(log);
@@ -51,10 +42,10 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
   let changing: Promise<void> = starting;
   const reload = async (): Promise<void> => {
     try {
-      const next = await wholeConfig(options);
+      const next = await userConfig(options);
       setLogLevel(next.log.level);
-      const same = JSON.stringify({ ...next, log: {} }) === JSON.stringify({ ...running?.config, log: {} });
-      if (same) return log.info("configuration: read again: nothing to start anew for");
+      if (running !== undefined && sameButLog(next, running.config))
+        return log.info("configuration: read again: nothing to start anew for");
       // What root has opened could not be opened again.
       if (start.hasGivenUpRoot)
         return log.warn("configuration: read again: end and start by sudo for what has changed");
@@ -71,41 +62,10 @@ export async function run(options: RunOptions, context: RunContext): Promise<voi
     changing = changing.then(reload);
   });
   await starting;
-  for (const name of notBuiltYet) if (options[name] !== undefined) log.warn(`--${name}: not built yet, without effect`);
-  await new Promise<void>((resolve) => {
-    if (stop.aborted) resolve();
-    stop.addEventListener("abort", () => resolve());
-  });
+  warnOfUnbuilt(options, log);
+  await stopped(context);
   await changing;
   await running?.[Symbol.asyncDispose]();
-}
-
-/**
- * A host that finds the port full tries again only after 100 ms (spice-server), so what decides the speed of a paste is
- * how soon we are scheduled. Only root may ask for that; anybody else does without.
- */
-function askForPriority(log: Log): void {
-  try {
-    setPriority(PRIORITY);
-  } catch (error) {
-    log.debug(`priority: left as it is: ${describeError(error)}`);
-  }
-}
-
-/** What the system's file says, with the command line over it. */
-async function systemConfig(options: RunOptions): Promise<Config> {
-  const config = await readConfig(options.config ?? SYSTEM_CONFIG, options.config !== undefined);
-  return {
-    ...config,
-    log: { level: (options.log as LogLevel | undefined) ?? config.log.level },
-    port: { path: options.port ?? config.port.path },
-    pointer: { device: options.uinput ?? config.pointer.device },
-  };
-}
-
-/** The same, narrowed by the user who we are by now. */
-async function wholeConfig(options: RunOptions): Promise<Config> {
-  return narrowedByUser(await systemConfig(options), join(homedir(), ".config/tsvdagent/config.toml"));
 }
 
 interface Running extends AsyncDisposable {
@@ -114,53 +74,48 @@ interface Running extends AsyncDisposable {
 
 async function startHalves(
   options: RunOptions,
-  { log, stop, setLogLevel }: RunContext,
+  { log, stop, setLogLevel }: ProgramContext,
   start: PrivilegedStart,
   known?: Config,
 ): Promise<Running> {
   const asSystem = known ?? (await systemConfig(options));
   setLogLevel(asSystem.log.level);
-  const pointer = pointerFor(asSystem.pointer.device, log.of("pointer"));
-  await pointer?.open();
+  const pointer = await openPointer(asSystem.pointer.device, log.of("pointer"));
   const open = await start.open((signal) => openPort(asSystem.port.path, signal), stop, log);
   // Not before now: what a user may say is read with that user's rights.
-  const config = known ?? (await wholeConfig(options));
-  const selections = config.clipboard.enabled
-    ? [ClipboardSelection.CLIPBOARD, ...(config.clipboard.primary ? [ClipboardSelection.PRIMARY] : [])]
-    : [];
-  const [daemonEnd, sessionEnd] = duplexPair();
+  const config = known ?? (await userConfig(options));
   const daemon = new DaemonHalf({
     openPort: open,
-    link: daemonEnd,
     pointer,
-    abilities: {
-      pointer: pointer !== undefined,
-      clipboard: config.clipboard.enabled,
-      display: config.display.resize,
-    },
-    clipboardPolicy: { selections, types: carriedTypes, maxBytes: MAX_CLIPBOARD_BYTES },
+    abilities: abilitiesOf(config, pointer),
+    clipboardPolicy: clipboardPolicyOf(config),
     clock: systemClock,
     log,
   });
-  const session = new SessionHalf(
-    sessionEnd,
-    { display: options.display ?? process.env.DISPLAY, selections, resize: config.display.resize },
-    systemClock,
-    log,
-  );
-  daemon.start();
+  const agents = new SessionAgents({ daemon, logins: undefined, version: VERSION, clock: systemClock, log });
+  const session = new SessionHalf(sessionSettings(config, options.display ?? process.env.DISPLAY), systemClock, log);
+  joinInMemory(agents, session, log);
   return {
     config,
     [Symbol.asyncDispose]: async () => {
       await daemon[Symbol.asyncDispose]();
+      await agents[Symbol.asyncDispose]();
       await session[Symbol.asyncDispose]();
       await pointer?.[Symbol.asyncDispose]();
     },
   };
 }
 
-function pointerFor(device: string, log: Log): FifoPointer | undefined {
-  if (device.startsWith("fifo:")) return new FifoPointer(device.slice("fifo:".length), log);
-  if (device !== "none") log.warn(`${device}: uinput is not built yet: start the viewer's host with agent-mouse=off`);
-  return undefined;
+function joinInMemory(agents: SessionAgents, session: SessionHalf, log: Log): void {
+  const [daemonEnd, sessionEnd] = joinedPair();
+  agents.connect(daemonEnd, { pid: process.pid, uid: process.getuid?.() ?? 0 });
+  joinLink(sessionEnd, session, log);
+}
+
+/** Two ends that go together, as those of a socket do. */
+function joinedPair(): [Duplex, Duplex] {
+  const [left, right] = duplexPair();
+  left.on("close", () => right.destroy());
+  right.on("close", () => left.destroy());
+  return [left, right];
 }

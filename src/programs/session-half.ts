@@ -1,13 +1,16 @@
 // The session's half: what the user's desktop does for the viewer, told over the link by the daemon's half.
-import type { Duplex } from "node:stream";
+import type { VolumeControl } from "../desktop/volume/volume-control.ts";
 import { type Desktop, X11Desktop } from "../desktop/x11/x11-desktop.ts";
 import { targetsOfTypes, typeOfTarget, typesOfTargets } from "../features/clipboard-targets.ts";
 import type { Paste, PasteAnswer } from "../features/desktop-clipboard.ts";
 import type { Clock } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
-import { LinkConnection, type LinkControlMessage } from "../support/link-connection.ts";
+import type { LinkControlMessage } from "../support/link/dialect.ts";
+import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+import type { AudioVolumeSync } from "../wire/audio-volume-sync.ts";
+import type { DesktopGeometry, FeatureReport } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
 
 export interface SessionSettings {
@@ -15,15 +18,20 @@ export interface SessionSettings {
   readonly display: string | undefined;
   readonly selections: readonly ClipboardSelection[];
   readonly resize: boolean;
+  readonly volume: boolean;
 }
 
 type ContentRequest = Extract<LinkControlMessage, { kind: "content-request" }>;
 
 export class SessionHalf implements AsyncDisposable {
+  readonly #settings: SessionSettings;
+  readonly #clock: Clock;
   readonly #log: Log;
-  readonly #link: LinkConnection;
   readonly #x11: X11Desktop | undefined;
+  #link: LinkConnection | undefined;
   #desktop: Desktop | undefined;
+  #geometry: DesktopGeometry | undefined;
+  readonly #features = new Map<string, FeatureReport>();
   /** What the viewer offers, for a desktop that comes later. */
   readonly #viewerOffers = new Map<ClipboardSelection, readonly number[]>();
   /** The daemon's number of the last of them. */
@@ -35,39 +43,62 @@ export class SessionHalf implements AsyncDisposable {
   #nextRequestId = 1;
   /** The daemon's requests under way. */
   readonly #asked = new Map<number, AbortController>();
+  #volume: Promise<VolumeControl> | undefined;
 
-  constructor(duplex: Duplex, settings: SessionSettings, clock: Clock, log: Log) {
+  constructor(settings: SessionSettings, clock: Clock, log: Log) {
+    this.#settings = settings;
+    this.#clock = clock;
     this.#log = log;
-    this.#link = new LinkConnection(
-      duplex,
-      { message: (message) => this.#received(message), closed: () => this.#linkClosed() },
-      log.of("session link"),
-    );
     const { display, selections, resize } = settings;
-    if (display === undefined) log.warn("display: no display given: no clipboard, no resizing");
-    else {
-      this.#x11 = new X11Desktop(
-        { display, selections, resize, clock, log },
-        {
-          clipboard: {
-            copied: (selection, targets) => this.#applicationCopied(selection, targets),
-            cleared: (selection) => this.#nothingCopied(selection),
-            paste: (paste) => this.#paste(paste),
-          },
-          geometry: (geometry) => this.#link.send({ kind: "desktop-geometry", geometry }),
-          connected: (desktop) => this.#connected(desktop),
-          lost: () => this.#lost(),
-        },
-      );
+    if (display === undefined) {
+      log.warn("display: no display given: no clipboard, no resizing");
+      this.#geometryKnown({ width: 0, height: 0, displays: [] });
+      this.#report("display", "", "no display given");
+      return;
     }
+    this.#x11 = new X11Desktop(
+      { display, selections, resize, clock, log },
+      {
+        clipboard: {
+          copied: (selection, targets) => this.#applicationCopied(selection, targets),
+          cleared: (selection) => this.#nothingCopied(selection),
+          paste: (paste) => this.#paste(paste),
+        },
+        geometry: (geometry) => this.#geometryKnown(geometry),
+        connected: (desktop) => this.#connected(desktop),
+        fault: (error) => this.#displayFault(error),
+        lost: () => this.#lost(),
+      },
+    );
+  }
+
+  /** A daemon's half is on the other end, from now until `detach`; its messages go to `daemonSaid`. */
+  attach(link: LinkConnection): void {
+    this.#link = link;
+    // It knows nothing of what was told before.
+    this.#sendReport();
+    for (const selection of this.#copied.keys()) this.#grab(selection);
+    if (this.#geometry !== undefined) link.send({ kind: "desktop-geometry", geometry: this.#geometry });
+  }
+
+  /** The daemon's half is gone, and the viewer with it. */
+  detach(): void {
+    this.#link = undefined;
+    for (const settle of this.#pastes.values()) settle(undefined);
+    this.#pastes.clear();
+    for (const abort of this.#asked.values()) abort.abort();
+    for (const selection of this.#viewerOffers.keys()) this.#desktop?.clipboard?.withdraw(selection);
+    this.#viewerOffers.clear();
+    this.#seenOffers.clear();
+    this.#lastConfig = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#x11?.[Symbol.asyncDispose]();
-    await this.#link[Symbol.asyncDispose]();
+    await (await this.#volume)?.[Symbol.asyncDispose]();
   }
 
-  #received(message: LinkControlMessage): void {
+  daemonSaid(message: LinkControlMessage): void {
     switch (message.kind) {
       case "monitors-config":
         this.#lastConfig = message.config;
@@ -91,7 +122,7 @@ export class SessionHalf implements AsyncDisposable {
         return;
       case "content-answer": {
         const { requestId, bodyId, bytes } = message;
-        const content = bodyId === undefined ? undefined : this.#link.incomingBody(bodyId);
+        const content = bodyId === undefined ? undefined : this.#link?.incomingBody(bodyId);
         const settle = this.#pastes.get(requestId);
         this.#pastes.delete(requestId);
         if (settle === undefined) content?.cancel();
@@ -101,30 +132,68 @@ export class SessionHalf implements AsyncDisposable {
       case "viewer-left":
         this.#lastConfig = undefined;
         return;
-      case "desktop-geometry":
-        this.#log.debug("session link: geometry is ours to tell, not to be told");
+      case "audio-volume":
+        if (this.#settings.volume) void this.#setVolume(message.volume);
         return;
+      case "file-transfer-disabled":
+      case "graphics-device-info":
+        return this.#log.debug(`session link: ${message.kind}: nothing to do for it`);
+      case "desktop-geometry":
+      case "session-report":
+        return this.#log.debug(`session link: ${message.kind}: ours to tell, not to be told`);
       default:
         message satisfies never;
     }
   }
 
+  #geometryKnown(geometry: DesktopGeometry): void {
+    this.#geometry = geometry;
+    this.#link?.send({ kind: "desktop-geometry", geometry });
+  }
+
+  #report(feature: string, driver: string, fault: string): void {
+    this.#features.set(feature, { feature, driver, fault });
+    this.#sendReport();
+  }
+
+  #sendReport(): void {
+    this.#link?.send({ kind: "session-report", features: [...this.#features.values()] });
+  }
+
   #connected(desktop: Desktop): void {
     this.#desktop = desktop;
+    const { resize, selections } = this.#settings;
+    this.#report("display", desktop.display === undefined ? "" : "randr", resize ? "" : "switched off");
+    this.#report(
+      "clipboard",
+      desktop.clipboard === undefined ? "" : "x11",
+      selections.length > 0 ? "" : "switched off",
+    );
     for (const [selection, types] of this.#viewerOffers) desktop.clipboard?.offer(selection, targetsOfTypes(types));
     if (this.#lastConfig !== undefined) desktop.display?.request(this.#lastConfig);
   }
 
+  #displayFault(error: BackendError | undefined): void {
+    const driver = this.#desktop?.display === undefined ? "" : "randr";
+    this.#report("display", driver, error === undefined ? "" : describeError(error));
+  }
+
   #lost(): void {
     this.#desktop = undefined;
+    this.#report("clipboard", "", "");
     for (const abort of this.#asked.values()) abort.abort();
     for (const selection of [...this.#copied.keys()]) this.#nothingCopied(selection);
   }
 
-  #linkClosed(): void {
-    for (const settle of this.#pastes.values()) settle(undefined);
-    this.#pastes.clear();
-    for (const abort of this.#asked.values()) abort.abort();
+  /** The mixers' code is loaded when a viewer first turns its volume. */
+  async #setVolume(volume: AudioVolumeSync): Promise<void> {
+    this.#volume ??= import("../desktop/volume/volume-control.ts").then(
+      ({ VolumeControl, systemMixers }) =>
+        new VolumeControl(systemMixers(this.#clock), this.#clock, this.#log.of("volume"), ({ driver, fault }) =>
+          this.#report("volume", driver ?? "", fault ?? ""),
+        ),
+    );
+    (await this.#volume).request(volume);
   }
 
   #applicationCopied(selection: ClipboardSelection, targets: readonly string[]): void {
@@ -133,29 +202,34 @@ export class SessionHalf implements AsyncDisposable {
     const types = typesOfTargets(targets);
     if (types.size === 0) return this.#nothingCopied(selection);
     this.#copied.set(selection, types);
+    this.#grab(selection);
+  }
+
+  #grab(selection: ClipboardSelection): void {
+    const types = [...(this.#copied.get(selection)?.keys() ?? [])];
     const offer = this.#seenOffers.get(selection) ?? 0;
-    this.#link.send({ kind: "clipboard-grab", selection, types: [...types.keys()], offer });
+    this.#link?.send({ kind: "clipboard-grab", selection, types, offer });
   }
 
   #nothingCopied(selection: ClipboardSelection): void {
     this.#copied.delete(selection);
-    this.#link.send({ kind: "clipboard-release", selection });
+    this.#link?.send({ kind: "clipboard-release", selection });
   }
 
   /** An application wants what the viewer has. */
   async #paste({ selection, target, signal }: Paste): Promise<PasteAnswer | undefined> {
     const type = typeOfTarget(target);
-    if (type === undefined || signal.aborted) return undefined;
+    if (type === undefined || signal.aborted || this.#link === undefined) return undefined;
     const requestId = this.#nextRequestId;
     this.#nextRequestId = (requestId % 0xffffffff) + 1;
     const answered = new Promise<PasteAnswer | undefined>((resolve) => this.#pastes.set(requestId, resolve));
     const giveUp = (): void => {
-      this.#link.send({ kind: "content-cancel", requestId });
+      this.#link?.send({ kind: "content-cancel", requestId });
       this.#pastes.get(requestId)?.(undefined);
       this.#pastes.delete(requestId);
     };
     signal.addEventListener("abort", giveUp, { once: true });
-    this.#link.send({ kind: "content-request", requestId, selection, type });
+    this.#link?.send({ kind: "content-request", requestId, selection, type });
     const answer = await answered;
     signal.removeEventListener("abort", giveUp);
     return answer;
@@ -163,17 +237,19 @@ export class SessionHalf implements AsyncDisposable {
 
   /** The viewer wants what an application has. */
   async #answer({ requestId, selection, type }: ContentRequest): Promise<void> {
+    const link = this.#link;
     const target = this.#copied.get(selection)?.get(type);
     const clipboard = this.#desktop?.clipboard;
-    const refuse = (): void => this.#link.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
+    if (link === undefined) return;
+    const refuse = (): void => link.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
     if (target === undefined || clipboard === undefined) return refuse();
     const abort = new AbortController();
     this.#asked.set(requestId, abort);
     let isAnswered = false;
     try {
-      const body = this.#link.openBody();
+      const body = link.openBody();
       body.signal.addEventListener("abort", () => abort.abort());
-      const answer = (): void => this.#link.send({ kind: "content-answer", requestId, type, bodyId: body.id });
+      const answer = (): void => link.send({ kind: "content-answer", requestId, type, bodyId: body.id });
       try {
         for await (const piece of clipboard.read(selection, target, abort.signal)) {
           // Not before the first piece: until then it can still be refused.

@@ -68,6 +68,14 @@ export const configSchema = {
       about: "Let the screen follow the viewer's window.",
     },
   },
+  volume: {
+    sync: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "Let the guest's volume follow the viewer's.",
+    },
+  },
   pointer: {
     device: {
       kind: "text",
@@ -75,6 +83,16 @@ export const configSchema = {
       pattern: /^(none|fifo:\/.+|\/.+)$/,
       allowed: "an absolute path, fifo: and an absolute path, or none",
       about: "Where pointer events go: uinput, the FIFO of Xspice, or nowhere.",
+    },
+  },
+  compat: {
+    version: {
+      kind: "text",
+      default: "",
+      pattern: /^[\w.+~-]{0,64}$/,
+      allowed: "a version like 0.22.1, or nothing",
+      about:
+        "The version told to session agents, where spice-vdagent is to work with this daemon: it stays only with its own.",
     },
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, ConfigKey>>>>;

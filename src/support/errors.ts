@@ -9,6 +9,7 @@ export type PortErrorCode =
   | "port.hung-up"
   | "port.refused"
   | "port.protocol"
+  | "port.reopened"
   | "port.failed";
 
 /** The desktop refused or is not there: keep what was, try the next way, tell the person. */
@@ -26,8 +27,19 @@ export type BackendErrorCode =
   | "clipboard.lost"
   | "clipboard.too-large"
   | "pointer.unavailable"
+  | "native.unavailable"
+  | "native.failed"
   | "body.failed"
-  | "link.closed";
+  | "link.closed"
+  | "socket.in-use"
+  | "socket.failed"
+  | "volume.unavailable"
+  | "volume.refused"
+  | "bus.unreachable"
+  | "bus.lost"
+  | "bus.timeout"
+  | "bus.refused"
+  | "bus.bad-answer";
 
 abstract class CodedError<C extends string> extends Error {
   readonly code: C;
@@ -49,6 +61,11 @@ export class BackendError extends CodedError<BackendErrorCode> {
 /** The command line or the configuration is wrong: exit code 2. The text names file, line, key, value and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+}
+
+/** A program that was asked for cannot do it: exit code 1, and the text says why. */
+export class RunError extends Error {
+  override readonly name = "RunError";
 }
 
 /** One line for a log: stable code first, then the detail. Never content, which no error of ours carries. */

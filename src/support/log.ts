@@ -18,6 +18,8 @@ export interface Log {
 export interface LogOptions {
   readonly level: () => LogLevel;
   readonly write: (line: string) => void;
+  /** Told of each error and warning that is written. */
+  readonly onFault?: (line: string) => void;
   /** Lines begin with `<priority>`, which journald takes off; for a person the level is spelled out instead. */
   readonly journal: boolean;
 }
@@ -41,6 +43,7 @@ export function createLog(options: LogOptions, nowMs: () => number = () => perfo
     if (ofLine === undefined) return;
     const ofKind = kinds.suffix(line.replace(/\d+/g, "#"));
     if (ofKind === undefined) return;
+    if (level === "error" || level === "warn") options.onFault?.(line);
     options.write(`${options.journal ? `<${priority[level]}>` : `${level}: `}${line}${ofLine}${ofKind}\n`);
   };
 

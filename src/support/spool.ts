@@ -30,6 +30,10 @@ export class Spool implements AsyncDisposable {
   #failure: BackendError | undefined;
   #wake: (() => void) | undefined;
   #written = 0;
+  #completed: () => void = () => {};
+  readonly #complete = new Promise<void>((resolve) => {
+    this.#completed = resolve;
+  });
 
   /** Bytes written so far. */
   get writtenBytes(): number {
@@ -62,12 +66,19 @@ export class Spool implements AsyncDisposable {
   /** All is written. */
   end(): void {
     this.#ended = true;
+    this.#completed();
     this.#notify();
+  }
+
+  /** Resolves when all is written, or nothing more will be. */
+  complete(): Promise<void> {
+    return this.#complete;
   }
 
   /** The rest will not come: the reader gets this error at once. */
   fail(error: BackendError): void {
     this.#failure ??= error;
+    this.#completed();
     this.#head = [];
     this.#tail = [];
     this.#tailBytes = 0;

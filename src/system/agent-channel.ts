@@ -79,6 +79,24 @@ export class AgentChannel implements AsyncDisposable {
     this.#port.start();
   }
 
+  /** Until the next start; what waits is forgotten. */
+  stop(): void {
+    this.#port.stop();
+  }
+
+  get isOpen(): boolean {
+    return this.#port.isOpen;
+  }
+
+  get fault(): PortError | undefined {
+    return this.#port.fault;
+  }
+
+  /** Closes the port and opens it anew. */
+  reopen(why: string): void {
+    this.#port.reset(new PortError("port.reopened", why));
+  }
+
   /** The host speaks the protocol. */
   confirm(): void {
     this.#port.confirm();

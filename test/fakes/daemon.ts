@@ -2,6 +2,7 @@
 import { duplexPair } from "node:stream";
 import type { InputEvent } from "../../src/features/pointer.ts";
 import { DaemonHalf } from "../../src/programs/daemon-half.ts";
+import { SessionAgents } from "../../src/programs/session-agents.ts";
 import { PortError } from "../../src/support/errors.ts";
 import { ClipboardSelection, ClipboardType } from "../../src/wire/agent-constants.ts";
 import { FakeHost, type FakeHostOptions } from "./fake-host.ts";
@@ -42,9 +43,16 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
       waiting.push(new FakeHost(hostEnd, options));
       return { stream: guestEnd, [Symbol.asyncDispose]: async () => void guestEnd.destroy() };
     },
-    link: session.daemonEnd,
-    pointer: options.pointer === false ? undefined : { emit: (events) => pointerEvents.push(...events) > 0 },
-    abilities: { pointer: options.pointer !== false, clipboard: true, display: true },
+    pointer:
+      options.pointer === false
+        ? undefined
+        : {
+            open: async () => {},
+            setRange: () => {},
+            emit: (events) => pointerEvents.push(...events) > 0,
+            [Symbol.asyncDispose]: async () => {},
+          },
+    abilities: { pointer: options.pointer !== false, clipboard: true, display: true, volume: true },
     clipboardPolicy: {
       selections: [ClipboardSelection.CLIPBOARD, ClipboardSelection.PRIMARY],
       types: [ClipboardType.UTF8_TEXT],
@@ -53,7 +61,8 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
     clock,
     log,
   });
-  daemon.start();
+  const agents = new SessionAgents({ daemon, logins: undefined, version: "0.0.0-test", clock, log });
+  agents.connect(session.daemonEnd, { pid: process.pid, uid: 0 });
   return {
     session,
     clock,
@@ -71,7 +80,10 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
       }
       throw new Error("the port was not opened");
     },
-    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await daemon[Symbol.asyncDispose]();
+      await agents[Symbol.asyncDispose]();
+    },
   };
 }
 

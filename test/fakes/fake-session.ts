@@ -1,7 +1,9 @@
 // The session's half as a test plays it: the other end of the daemon's link.
 import { type Duplex, duplexPair } from "node:stream";
-import { type IncomingBody, LinkConnection, type LinkControlMessage } from "../../src/support/link-connection.ts";
+import type { IncomingBody, LinkControlMessage } from "../../src/support/link/dialect.ts";
+import { LinkConnection } from "../../src/support/link/link-connection.ts";
 import type { ClipboardSelection } from "../../src/wire/agent-constants.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { recordingLog } from "./recording-log.ts";
 
 type Kind = LinkControlMessage["kind"];
@@ -18,10 +20,17 @@ export class FakeSession {
   constructor() {
     const [daemonEnd, ours] = duplexPair();
     this.daemonEnd = daemonEnd;
+    ours.on("close", () => daemonEnd.destroy());
     this.link = new LinkConnection(
       ours,
-      { message: (message) => this.#received(message), closed: () => {} },
-      recordingLog().log,
+      { role: "session", version: "0.0.0-test", clock: new ManualClock(), log: recordingLog().log },
+      {
+        // Without a desktop of its own: the port is wanted, and the pointer may go anywhere.
+        ready: () =>
+          this.link.send({ kind: "desktop-geometry", geometry: { width: 0, height: 0, displays: [] } }),
+        message: (message) => this.#received(message),
+        closed: () => {},
+      },
     );
   }
 

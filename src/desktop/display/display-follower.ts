@@ -5,9 +5,15 @@ import type { Log } from "../../support/log.ts";
 import type { DesktopGeometry } from "../../wire/link/messages.ts";
 import type { MonitorsConfig } from "../../wire/monitors-config.ts";
 
+export interface DisplayEvents {
+  geometry(geometry: DesktopGeometry): void;
+  /** Why the viewer's last wish was not fulfilled; undefined: it was. */
+  fault(error: BackendError | undefined): void;
+}
+
 export class DisplayFollower implements AsyncDisposable {
   readonly #display: DesktopDisplay;
-  readonly #report: (geometry: DesktopGeometry) => void;
+  readonly #events: DisplayEvents;
   readonly #log: Log;
   #wanted: MonitorsConfig | undefined;
   #mustReport = false;
@@ -18,9 +24,9 @@ export class DisplayFollower implements AsyncDisposable {
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(display: DesktopDisplay, report: (geometry: DesktopGeometry) => void, log: Log) {
+  constructor(display: DesktopDisplay, events: DisplayEvents, log: Log) {
     this.#display = display;
-    this.#report = report;
+    this.#events = events;
     this.#log = log;
   }
 
@@ -78,6 +84,7 @@ export class DisplayFollower implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.error(`layout kept: ${describeError(error)}`);
+      this.#events.fault(error);
       return;
     }
     if (layout === undefined) return this.#log.info("layout kept: the viewer has every display off");
@@ -94,11 +101,13 @@ export class DisplayFollower implements AsyncDisposable {
       try {
         await this.#display.apply(attempt);
         this.#refused = attempt === layout ? undefined : layout;
+        this.#events.fault(undefined);
         this.#log.info(`layout set: ${describeLayout(attempt)}`);
         return;
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
         this.#log.error(`layout ${describeLayout(attempt)} not set: ${describeError(error)}`);
+        this.#events.fault(error);
         if (error.code === "display.lost") return;
       }
     }
@@ -109,7 +118,7 @@ export class DisplayFollower implements AsyncDisposable {
     const { layout } = await this.#display.state();
     if (!always && this.#reported !== undefined && sameLayout(layout, this.#reported)) return;
     this.#reported = layout;
-    this.#report({ width: layout.width, height: layout.height, displays: layout.heads });
+    this.#events.geometry({ width: layout.width, height: layout.height, displays: layout.heads });
   }
 }
 

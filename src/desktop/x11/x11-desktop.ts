@@ -26,6 +26,8 @@ export interface DesktopEvents {
   readonly clipboard: DesktopClipboardEvents;
   geometry(geometry: DesktopGeometry): void;
   connected(desktop: Desktop): void;
+  /** What keeps the display from following; undefined: it follows again. */
+  fault(error: BackendError | undefined): void;
   /** All that was on it is gone. */
   lost(): void;
 }
@@ -70,7 +72,9 @@ export class X11Desktop implements AsyncDisposable {
         await this.#live(x, signal);
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
-        if (!signal.aborted) this.#log.warn(`${describeError(error)}: trying again`);
+        if (signal.aborted) return;
+        this.#log.warn(`${describeError(error)}: trying again`);
+        this.#events.fault(error);
       }
       await sleep(this.#options.clock, pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS);
@@ -84,11 +88,7 @@ export class X11Desktop implements AsyncDisposable {
     const follower =
       x.randr === undefined
         ? undefined
-        : new DisplayFollower(
-            new RandrDisplay(x, x.randr, monitors),
-            (geometry) => this.#events.geometry(geometry),
-            monitors,
-          );
+        : new DisplayFollower(new RandrDisplay(x, x.randr, monitors), this.#events, monitors);
     if (follower === undefined) {
       this.#log.warn("the X server has no RandR: its size cannot be changed");
       const { width, height } = await x.rootSize();

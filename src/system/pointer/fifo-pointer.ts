@@ -4,11 +4,10 @@ import { promisify } from "node:util";
 import type { InputEvent } from "../../features/pointer.ts";
 import { BackendError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
+import { encodeInputEvents } from "./input-event.ts";
+import type { PointerDevice } from "./pointer-device.ts";
 
-/** `struct input_event` of linux/input.h on 64-bit machines: 16 bytes of time, then type, code, value. */
-const EVENT_BYTES = 24;
-
-export class FifoPointer implements AsyncDisposable {
+export class FifoPointer implements PointerDevice {
   readonly #path: string;
   readonly #log: Log;
   #fd: number | undefined;
@@ -20,13 +19,16 @@ export class FifoPointer implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Opens it if there is a reader; without one the next event tries again. */
+  /** Opens it if there is a reader; without one the next event tries again. Never throws. */
   open(): Promise<void> {
     this.#opening ??= this.#tryOpen().finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
+
+  /** Xspice takes pixels as they are. */
+  setRange(): void {}
 
   /** Events that no one can take are dropped, and false is returned: a pointer's past is of no use. */
   emit(events: readonly InputEvent[]): boolean {
@@ -80,14 +82,4 @@ async function openForWriting(path: string): Promise<number> {
   if (isFifo) return fd;
   close(fd, () => {});
   throw new BackendError("pointer.unavailable", `${path} is no FIFO`);
-}
-
-export function encodeInputEvents(events: readonly InputEvent[]): Buffer {
-  const bytes = Buffer.alloc(events.length * EVENT_BYTES);
-  for (const [index, { type, code, value }] of events.entries()) {
-    bytes.writeUInt16LE(type, index * EVENT_BYTES + 16);
-    bytes.writeUInt16LE(code, index * EVENT_BYTES + 18);
-    bytes.writeInt32LE(value, index * EVENT_BYTES + 20);
-  }
-  return bytes;
 }

@@ -1,4 +1,4 @@
-// A port that is kept open: whatever closes it, it is opened again, at once or with growing pauses.
+// A port that is kept open while it is wanted: whatever closes it, it is opened again, at once or with growing pauses.
 import type { Duplex } from "node:stream";
 import { type Clock, sleep } from "../../support/clock.ts";
 import { describeError, PortError } from "../../support/errors.ts";
@@ -21,11 +21,12 @@ export class ReopeningPort implements AsyncDisposable {
   readonly #handlers: ReopeningPortHandlers;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #stop = new AbortController();
+  #stop: AbortController | undefined;
   #stream: Duplex | undefined;
   #closeNow: ((reason: PortError) => void) | undefined;
   #pauseMs = REOPEN_MIN_MS;
-  #running: Promise<void> | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #fault: PortError | undefined;
 
   constructor(open: PortOpener, handlers: ReopeningPortHandlers, clock: Clock, log: Log) {
     this.#open = open;
@@ -36,7 +37,21 @@ export class ReopeningPort implements AsyncDisposable {
 
   /** Begins to open; returns at once. */
   start(): void {
-    this.#running ??= this.#run();
+    if (this.#stop !== undefined) return;
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#running = this.#running.then(() => this.#run(stop.signal));
+  }
+
+  /** Closes it, until the next start. */
+  stop(): void {
+    this.#stop?.abort();
+    this.#stop = undefined;
+  }
+
+  /** What has closed it last, or keeps it closed; undefined once the host has shown that it is one. */
+  get fault(): PortError | undefined {
+    return this.#fault;
   }
 
   get isOpen(): boolean {
@@ -46,6 +61,7 @@ export class ReopeningPort implements AsyncDisposable {
   /** The host has shown that it is one: the next failure is a first failure again. */
   confirm(): void {
     this.#pauseMs = REOPEN_MIN_MS;
+    this.#fault = undefined;
   }
 
   /** False: wait for `drained` before the next. Without an open port the bytes go nowhere, as without a viewer. */
@@ -82,12 +98,11 @@ export class ReopeningPort implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.stop();
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
+  async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await using port = await this.#open(signal);
@@ -95,6 +110,7 @@ export class ReopeningPort implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof PortError)) throw error;
+        this.#fault = error;
         this.#log.warn(`${describeError(error)}: trying again`);
       }
       await sleep(this.#clock, this.#pauseMs, signal);

@@ -13,32 +13,47 @@ const header = struct({ type: u32, arg1: u32, arg2: u32, size: u32 });
 
 /** Data of one frame. Anything larger travels as a body in pieces, so that control never waits behind bulk. */
 export const MAX_FRAME_DATA_BYTES = 64 * 1024 - header.size;
+/** Data of a frame of a streamed type: upstream's own clipboard content, in one frame however large. */
+export const MAX_STREAMED_DATA_BYTES = 1024 * 1024 * 1024;
 
-/** The bytes before a frame's data. */
-export function encodeLinkHeader({ type, arg1, arg2, data }: LinkFrame): Uint8Array {
-  if (data.length > MAX_FRAME_DATA_BYTES) throw new RangeError(`frame of ${data.length} bytes`);
+/** The bytes before `size` bytes of a frame's data. */
+export function encodeLinkHeader({ type, arg1, arg2 }: Omit<LinkFrame, "data">, size: number): Uint8Array {
   const writer = new ByteWriter(header.size);
-  header.write(writer, { type, arg1, arg2, size: data.length });
+  header.write(writer, { type, arg1, arg2, size });
   return writer.finish();
 }
 
+/** Throws a RangeError beyond MAX_FRAME_DATA_BYTES. */
 export function encodeLinkFrame(frame: LinkFrame): Uint8Array {
+  if (frame.data.length > MAX_FRAME_DATA_BYTES) throw new RangeError(`frame of ${frame.data.length} bytes`);
   const writer = new ByteWriter(header.size + frame.data.length);
-  writer.put(encodeLinkHeader(frame));
+  writer.put(encodeLinkHeader(frame, frame.data.length));
   writer.put(frame.data);
   return writer.finish();
 }
 
-/** Takes the link's bytes in pieces of any size and hands on whole frames. Data may be a view of what was pushed. */
+/** Takes what a LinkFrameStream finds. Data may be a view of what was pushed. */
+export interface LinkFrameSink {
+  frame(frame: LinkFrame): void;
+  /** A frame of a streamed type begins; its data follows in pieces, `bytes` in all. */
+  dataBegin(frame: Omit<LinkFrame, "data">, bytes: number): void;
+  dataPiece(piece: Uint8Array): void;
+  dataEnd(): void;
+}
+
+/** Takes the link's bytes in pieces of any size and hands on whole frames, those of `streamedType` in pieces. */
 export class LinkFrameStream {
-  readonly #onFrame: (frame: LinkFrame) => void;
+  readonly #sink: LinkFrameSink;
+  readonly #streamedType: number;
   readonly #header = new Uint8Array(header.size);
   #headerFill = 0;
+  #isStreamed = false;
   #pieces: Uint8Array[] = [];
   #left = 0;
 
-  constructor(onFrame: (frame: LinkFrame) => void) {
-    this.#onFrame = onFrame;
+  constructor(sink: LinkFrameSink, streamedType: number) {
+    this.#sink = sink;
+    this.#streamedType = streamedType;
   }
 
   /** A DecodeError thrown from here means that the framing is lost: close the link. */
@@ -54,9 +69,13 @@ export class LinkFrameStream {
     this.#header.set(part, this.#headerFill);
     this.#headerFill += part.length;
     if (this.#headerFill < header.size) return part.length;
-    const { size } = header.read(new ByteReader(this.#header));
-    if (size > MAX_FRAME_DATA_BYTES) throw new DecodeError("too-large", `link frame of ${size} bytes`);
+    const { type, arg1, arg2, size } = header.read(new ByteReader(this.#header));
+    this.#isStreamed = type === this.#streamedType;
+    if (size > (this.#isStreamed ? MAX_STREAMED_DATA_BYTES : MAX_FRAME_DATA_BYTES)) {
+      throw new DecodeError("too-large", `link frame of ${size} bytes`);
+    }
     this.#left = size;
+    if (this.#isStreamed) this.#sink.dataBegin({ type, arg1, arg2 }, size);
     if (size === 0) this.#complete();
     return part.length;
   }
@@ -64,17 +83,19 @@ export class LinkFrameStream {
   #takeData(bytes: Uint8Array): number {
     const piece = bytes.subarray(0, this.#left);
     this.#left -= piece.length;
+    if (this.#isStreamed) this.#sink.dataPiece(piece);
     // What waits for the rest of its frame must outlive the caller's buffer.
-    this.#pieces.push(this.#left > 0 ? piece.slice() : piece);
+    else this.#pieces.push(this.#left > 0 ? piece.slice() : piece);
     if (this.#left === 0) this.#complete();
     return piece.length;
   }
 
   #complete(): void {
+    this.#headerFill = 0;
+    if (this.#isStreamed) return this.#sink.dataEnd();
     const { type, arg1, arg2 } = header.read(new ByteReader(this.#header));
     const data = joined(this.#pieces);
     this.#pieces = [];
-    this.#headerFill = 0;
-    this.#onFrame({ type, arg1, arg2, data });
+    this.#sink.frame({ type, arg1, arg2, data });
   }
 }

@@ -1,18 +1,26 @@
 // What daemon and session say to each other: upstream's udscs messages, and ours above them for content in pieces.
 import { ClipboardSelection } from "../agent-constants.ts";
-import { ByteReader, ByteWriter, DecodeError } from "../bytes.ts";
+import { type AudioVolumeSync, audioVolumeSync } from "../audio-volume-sync.ts";
+import { ByteReader, ByteWriter, DecodeError, decodeUtf8 } from "../bytes.ts";
 import { bareLayout, restOfU32 } from "../codec.ts";
 import { i32, struct, u32, u64 } from "../fields.ts";
+import { type GraphicsDeviceInfo, graphicsDeviceInfo } from "../graphics-device-info.ts";
 import { type MonitorsConfig, monitorsConfig } from "../monitors-config.ts";
 import type { LinkFrame } from "./frame.ts";
 
 /** Frame types. Below 0x1000 as in upstream's vdagentd-proto.h; the others are ours. */
-const LinkType = {
+export const LinkType = {
   GUEST_XORG_RESOLUTION: 0,
   MONITORS_CONFIG: 1,
   CLIPBOARD_GRAB: 2,
+  CLIPBOARD_REQUEST: 3,
+  CLIPBOARD_DATA: 4,
   CLIPBOARD_RELEASE: 5,
+  VERSION: 6,
+  AUDIO_VOLUME_SYNC: 7,
+  FILE_XFER_DISABLE: 11,
   CLIENT_DISCONNECTED: 12,
+  GRAPHICS_DEVICE_INFO: 13,
   CONTENT_REQUEST: 0x1000,
   CONTENT_ANSWER: 0x1001,
   CONTENT_CANCEL: 0x1002,
@@ -20,6 +28,8 @@ const LinkType = {
   BODY_END: 0x1011,
   BODY_CREDIT: 0x1012,
   BODY_CANCEL: 0x1013,
+  HELLO: 0x1020,
+  SESSION_REPORT: 0x1021,
 } as const;
 
 /** Where one display lies on the desktop, pixels. */
@@ -38,7 +48,35 @@ export interface DesktopGeometry {
   readonly displays: readonly DisplayGeometry[];
 }
 
+/** How one feature fares in the session; an empty text stands for none. */
+export interface FeatureReport {
+  readonly feature: string;
+  /** What does the work: `x11`, `wpctl`. */
+  readonly driver: string;
+  /** Code and detail of what keeps it from working. */
+  readonly fault: string;
+}
+
+/** Carries clipboard content and nothing else; where both sides know the extension, CONTENT and BODY messages do. */
+export type PlainContentMessage =
+  | { readonly kind: "clipboard-request"; readonly selection: ClipboardSelection; readonly type: number }
+  /** The head; the frame's data is the content. */
+  | { readonly kind: "clipboard-data"; readonly selection: ClipboardSelection; readonly type: number };
+
+/** The first words on a link. */
+export type GreetingMessage =
+  /** Of the daemon, to whoever connects. Upstream's session leaves when it is not its own. */
+  | { readonly kind: "version"; readonly version: string }
+  /** Of a session that knows the extension, and the daemon's answer if it does too. */
+  | { readonly kind: "hello"; readonly extension: number; readonly version: string };
+
 export type LinkMessage =
+  | GreetingMessage
+  | PlainContentMessage
+  | { readonly kind: "audio-volume"; readonly volume: AudioVolumeSync }
+  | { readonly kind: "file-transfer-disabled" }
+  | { readonly kind: "graphics-device-info"; readonly info: GraphicsDeviceInfo }
+  | { readonly kind: "session-report"; readonly features: readonly FeatureReport[] }
   | { readonly kind: "desktop-geometry"; readonly geometry: DesktopGeometry }
   | { readonly kind: "monitors-config"; readonly config: MonitorsConfig }
   /**
@@ -82,7 +120,10 @@ const NO_BODY = 0;
 const UNKNOWN_SIZE = 0xffff_ffff_ffff_ffffn;
 const MAX_DISPLAYS = 256;
 const MAX_TYPES = 256;
+const MAX_FEATURES = 64;
+const MAX_VERSION_BYTES = 256;
 const nothing = new Uint8Array(0);
+const utf8 = new TextEncoder();
 
 export function encodeLinkMessage(message: LinkMessage): LinkFrame {
   switch (message.kind) {
@@ -101,6 +142,24 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     }
     case "clipboard-release":
       return frame(LinkType.CLIPBOARD_RELEASE, message.selection, 0);
+    case "clipboard-request":
+      return frame(LinkType.CLIPBOARD_REQUEST, message.selection, message.type);
+    case "clipboard-data":
+      return frame(LinkType.CLIPBOARD_DATA, message.selection, message.type);
+    case "version":
+      return frame(LinkType.VERSION, 0, 0, utf8.encode(`${message.version}\0`));
+    case "hello":
+      return frame(LinkType.HELLO, message.extension, 0, utf8.encode(`${message.version}\0`));
+    case "audio-volume":
+      return frame(LinkType.AUDIO_VOLUME_SYNC, 0, 0, audioVolumeSync.encode(message.volume, bareLayout));
+    case "file-transfer-disabled":
+      return frame(LinkType.FILE_XFER_DISABLE, 0, 0);
+    case "graphics-device-info":
+      return frame(LinkType.GRAPHICS_DEVICE_INFO, 0, 0, graphicsDeviceInfo.encode(message.info, bareLayout));
+    case "session-report": {
+      const texts = message.features.flatMap(({ feature, driver, fault }) => [feature, driver, fault]);
+      return frame(LinkType.SESSION_REPORT, 0, 0, utf8.encode(texts.map((text) => `${text}\0`).join("")));
+    }
     case "viewer-left":
       return frame(LinkType.CLIENT_DISCONNECTED, 0, 0);
     case "content-request": {
@@ -146,8 +205,33 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       const types = restOfU32(reader, "clipboard types", MAX_TYPES);
       return { kind: "clipboard-grab", selection: selectionOf(arg1), types, offer: arg2 };
     }
+    case LinkType.CLIPBOARD_REQUEST:
+      return { kind: "clipboard-request", selection: selectionOf(arg1), type: arg2 };
+    case LinkType.CLIPBOARD_DATA:
+      return { kind: "clipboard-data", selection: selectionOf(arg1), type: arg2 };
     case LinkType.CLIPBOARD_RELEASE:
       return { kind: "clipboard-release", selection: selectionOf(arg1) };
+    case LinkType.VERSION:
+      return { kind: "version", version: versionOf(data) };
+    case LinkType.HELLO:
+      return { kind: "hello", extension: arg1, version: versionOf(data) };
+    case LinkType.AUDIO_VOLUME_SYNC:
+      return { kind: "audio-volume", volume: audioVolumeSync.decode(data, bareLayout) };
+    case LinkType.FILE_XFER_DISABLE:
+      return { kind: "file-transfer-disabled" };
+    case LinkType.GRAPHICS_DEVICE_INFO:
+      return { kind: "graphics-device-info", info: graphicsDeviceInfo.decode(data, bareLayout) };
+    case LinkType.SESSION_REPORT: {
+      const texts = decodeUtf8(data).split("\0").slice(0, -1);
+      if (texts.length % 3 !== 0 || texts.length > 3 * MAX_FEATURES)
+        throw new DecodeError("bad-value", `report of ${texts.length} texts`);
+      const features: FeatureReport[] = [];
+      for (let at = 0; at < texts.length; at += 3) {
+        const [feature = "", driver = "", fault = ""] = texts.slice(at, at + 3);
+        features.push({ feature, driver, fault });
+      }
+      return { kind: "session-report", features };
+    }
     case LinkType.CLIENT_DISCONNECTED:
       return { kind: "viewer-left" };
     case LinkType.CONTENT_REQUEST: {
@@ -181,6 +265,11 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
 
 function frame(type: number, arg1: number, arg2: number, data: Uint8Array = nothing): LinkFrame {
   return { type, arg1, arg2, data };
+}
+
+function versionOf(data: Uint8Array): string {
+  if (data.length > MAX_VERSION_BYTES) throw new DecodeError("too-large", `version of ${data.length} bytes`);
+  return decodeUtf8(data).replace(/\0.*$/s, "");
 }
 
 function selectionOf(value: number): ClipboardSelection {

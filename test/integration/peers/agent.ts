@@ -6,7 +6,7 @@ import { makeTempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
 import type { Xspice } from "./xspice.ts";
 
-const program = fileURLToPath(new URL("../../../dist/tsvdagent.js", import.meta.url));
+export const program = fileURLToPath(new URL("../../../dist/tsvdagent.js", import.meta.url));
 
 export interface AgentOptions {
   readonly env?: Readonly<Record<string, string>>;

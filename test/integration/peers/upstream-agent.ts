@@ -1,4 +1,4 @@
-/** Debian's own spice-vdagent, both halves, against an Xspice: to check the fixtures, and to be measured against. */
+/** Debian's own spice-vdagent, one half or both: to check the fixtures, to be worked with, and to be measured against. */
 import { existsSync, writeFileSync } from "node:fs";
 import { type PeerProcess, startProcess } from "./processes.ts";
 import { makeTempDir } from "./temp-dir.ts";
@@ -7,6 +7,8 @@ import type { Xspice } from "./xspice.ts";
 
 const DAEMON = "/usr/sbin/spice-vdagentd";
 const SESSION = "/usr/bin/spice-vdagent";
+/** What Debian 12's halves call themselves, and stay with. */
+export const UPSTREAM_VERSION = "0.22.1";
 
 export interface UpstreamAgent extends AsyncDisposable {
   readonly daemon: PeerProcess;
@@ -21,44 +23,54 @@ export interface UpstreamOptions {
 /** Starts both. Being connected is for the viewer to say. */
 export async function startUpstreamAgent(
   server: Pick<Xspice, "display" | "portPath" | "fifoPath">,
-  { saveDir }: UpstreamOptions = {},
+  options: UpstreamOptions = {},
 ): Promise<UpstreamAgent> {
   const dir = makeTempDir("upstream-agent");
   const socket = dir.join("socket");
-  // An empty home: the session half deletes ~/.config/monitors.xml and saves dropped files to the desktop.
-  const env = { HOME: dir.path, XDG_CONFIG_HOME: dir.join("config"), XDG_RUNTIME_DIR: dir.path, NO_AT_BRIDGE: "1" };
-  const save = saveDir === undefined ? [] : ["-f", saveDir, "-o", "0"];
   const started: PeerProcess[] = [];
   const dispose = async (): Promise<void> => {
     for (const process of started.reverse()) await process.kill();
     dir[Symbol.dispose]();
   };
-  const launch = async (
-    command: string,
-    args: readonly string[],
-    added: Record<string, string>,
-  ): Promise<PeerProcess> => {
-    const process = await startProcess(command, args, { env: { ...env, ...added } });
-    started.push(process);
-    return process;
-  };
   try {
-    // The session half never opens its port but insists that it exists.
-    writeFileSync(dir.join("port"), "");
-    const daemon = await launch(
-      DAEMON,
-      ["-f", "-x", "-X", "-S", socket, "-s", server.portPath, "-u", server.fifoPath],
-      {},
-    );
-    await until("spice-vdagentd's socket", () => alive(daemon) && existsSync(socket), 5000, 5);
-    const session = await launch(SESSION, ["-x", "-s", dir.join("port"), "-S", socket, ...save], {
-      DISPLAY: server.display,
-    });
+    const daemon = await startUpstreamDaemon(server, socket);
+    started.push(daemon);
+    const session = await startUpstreamSession(server, socket, options);
+    started.push(session);
     return { daemon, session, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+/** Listens at `socket` when this resolves. */
+export async function startUpstreamDaemon(
+  server: Pick<Xspice, "portPath" | "fifoPath">,
+  socket: string,
+): Promise<PeerProcess> {
+  const args = ["-f", "-x", "-X", "-S", socket, "-s", server.portPath, "-u", server.fifoPath];
+  const daemon = await startProcess(DAEMON, args);
+  await until("spice-vdagentd's socket", () => alive(daemon) && existsSync(socket), 5000, 5);
+  return daemon;
+}
+
+export async function startUpstreamSession(
+  server: Pick<Xspice, "display">,
+  socket: string,
+  { saveDir }: UpstreamOptions = {},
+): Promise<PeerProcess> {
+  // An empty home: it deletes ~/.config/monitors.xml and saves dropped files to the desktop.
+  const dir = makeTempDir("upstream-session");
+  const env = { HOME: dir.path, XDG_CONFIG_HOME: dir.join("config"), XDG_RUNTIME_DIR: dir.path, NO_AT_BRIDGE: "1" };
+  const save = saveDir === undefined ? [] : ["-f", saveDir, "-o", "0"];
+  // It never opens its port but insists that it exists.
+  writeFileSync(dir.join("port"), "");
+  const session = await startProcess(SESSION, ["-x", "-s", dir.join("port"), "-S", socket, ...save], {
+    env: { ...env, DISPLAY: server.display },
+  });
+  void session.ended.then(() => dir[Symbol.dispose]());
+  return session;
 }
 
 function alive(process: PeerProcess): boolean {

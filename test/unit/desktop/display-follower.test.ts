@@ -53,6 +53,8 @@ interface Following extends AsyncDisposable {
   readonly display: FakeDisplay;
   readonly follower: DisplayFollower;
   readonly told: DesktopGeometry[];
+  /** What was told of the wishes' faults: codes, and `undefined` where there is none any more. */
+  readonly faults: (BackendErrorCode | undefined)[];
   readonly lines: readonly string[];
   /** Wishes, one after the other, each settled. */
   ask(...sizes: readonly (readonly [number, number])[]): Promise<void>;
@@ -61,12 +63,18 @@ interface Following extends AsyncDisposable {
 function following(): Following {
   const display = new FakeDisplay();
   const told: DesktopGeometry[] = [];
+  const faults: (BackendErrorCode | undefined)[] = [];
   const { log, lines } = recordingLog();
-  const follower = new DisplayFollower(display, (geometry) => told.push(geometry), log);
+  const events = {
+    geometry: (geometry: DesktopGeometry) => void told.push(geometry),
+    fault: (error: BackendError | undefined) => void faults.push(error?.code),
+  };
+  const follower = new DisplayFollower(display, events, log);
   return {
     display,
     follower,
     told,
+    faults,
     lines,
     ask: async (...sizes) => {
       for (const [width, height] of sizes) {
@@ -227,6 +235,32 @@ describe("row 33: what is refused", () => {
     await all.ask([1027, 768], [1027, 768]);
     expect(all.display.tried).toEqual(["1027x768"]);
     expect(widths(all.told)).toEqual([1024, 1024]);
+  });
+});
+
+describe("why a wish was not fulfilled", () => {
+  test("is told when the rules refuse it and when the desktop does, and that it is over when one is fulfilled", async () => {
+    await using all = following();
+    await all.ask([5000, 600]);
+    expect(all.faults).toEqual(["monitors.too-large"]);
+    all.display.refuses = (size) => (size === "1000x701" ? "monitors.refused" : undefined);
+    await all.ask([1000, 701]);
+    expect(all.faults).toEqual(["monitors.too-large", "monitors.refused"]);
+    await all.ask([800, 600]);
+    expect(all.faults.at(-1)).toBeUndefined();
+  });
+
+  test("is over too when the exact size was refused and the rounded one taken", async () => {
+    await using all = following();
+    all.display.refuses = (size) => (size === "1003x701" ? "monitors.refused" : undefined);
+    await all.ask([1003, 701]);
+    expect(all.faults).toEqual(["monitors.refused", undefined]);
+  });
+
+  test("is over when the viewer comes to want what is there", async () => {
+    await using all = following();
+    await all.ask([5000, 600], [1024, 768]);
+    expect(all.faults.at(-1)).toBeUndefined();
   });
 });
 

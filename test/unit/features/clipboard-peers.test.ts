@@ -55,7 +55,7 @@ const deeds = {
   "viewer arrives": 1,
   "viewer leaves": 1,
   "viewer announces again": 1,
-  "session leaves": 1,
+  "session changes": 1,
 } as const;
 type What = keyof typeof deeds;
 
@@ -95,8 +95,11 @@ function must(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(what);
 }
 
+/** A session is there, and its user may be seen. */
+const openClipboard: ClipboardState = { ...emptyClipboard, guest: "open" };
+
 class Conversation {
-  state: ClipboardState = emptyClipboard;
+  state: ClipboardState = openClipboard;
 
   /** The viewer as it sees itself. */
   viewer: ClipboardViewer | undefined;
@@ -230,12 +233,13 @@ class Conversation {
         if (input !== undefined) this.#step(input);
         return;
       }
-      case "session leaves":
+      case "session changes":
         for (const paste of this.#pastes.values()) paste.waits = false;
         this.#asks.clear();
         this.#cancelledAsks.clear();
         for (const each of selections) this.guestOwns[each] = "local";
-        return this.#step({ kind: "session-left" });
+        this.#step({ kind: "session-left" });
+        return this.#step({ kind: "session-arrived", guest: "open", copied: new Map() });
       default:
         return what satisfies never;
     }

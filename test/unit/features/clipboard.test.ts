@@ -145,9 +145,12 @@ const collect = (bodyId: number, maxBytes = policy.maxBytes): ClipboardEffect =>
   maxBytes,
 });
 
+/** A session is there, and its user may be seen. */
+const openClipboard: ClipboardState = { ...emptyClipboard, guest: "open" };
+
 /** The state after all of these, from the beginning. */
 function stateAfter(...inputs: readonly ClipboardInput[]): ClipboardState {
-  return inputs.reduce((state, input) => clipboardStep(state, input, policy)[0], emptyClipboard);
+  return inputs.reduce((state, input) => clipboardStep(state, input, policy)[0], openClipboard);
 }
 
 /** What the last of these inputs leads to; what is only said to the log is left out. */

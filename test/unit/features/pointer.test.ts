@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   type InputEvent,
+  desktopSize,
   knowsDisplay,
   type PointerState,
   pointerStep,
@@ -132,6 +133,28 @@ describe("row 23: geometry", () => {
 
   test("the first state of all is told, also at the origin", () => {
     expect(pointerStep(restingPointer, { kind: "host-moved", mouse: mouse({}) })[1]).toEqual([absX(0), absY(0), syn]);
+  });
+
+  test("a report of no display stands for any: display 0 begins at the origin, as large as need be", () => {
+    const [after] = pointerStep(desktop, { kind: "geometry-reported", displays: [] });
+    const [, events] = pointerStep(after, { kind: "host-moved", mouse: mouse({ x: 5000, y: 4000 }) });
+    expect(events).toEqual([absX(5000), absY(4000), syn]);
+    expect([knowsDisplay(after, 0), knowsDisplay(after, 1)]).toEqual([true, false]);
+    expect(desktopSize(after)).toEqual({ width: 0x8000, height: 0x8000 });
+    const [again] = pointerStep(after, { kind: "geometry-reported", displays: [] });
+    expect(again).toBe(after);
+  });
+
+  test("the whole desktop reaches from the origin to the far edges of its displays, and is never nothing", () => {
+    const sized = (...displays: readonly (readonly [number, number, number, number])[]) =>
+      desktopSize({
+        ...restingPointer,
+        displays: displays.map(([x, y, width, height], displayId) => ({ displayId, x, y, width, height })),
+      });
+    expect(sized([0, 0, 1280, 1024])).toEqual({ width: 1280, height: 1024 });
+    expect(sized([0, 200, 1280, 1024], [1280, 0, 800, 600])).toEqual({ width: 2080, height: 1224 });
+    expect(sized([0, 0, 0, 0])).toEqual({ width: 1, height: 1 });
+    expect(sized([-100, -100, 50, 50])).toEqual({ width: 1, height: 1 });
   });
 
   test("before any report, display 0 begins at the origin and others are unknown", () => {

@@ -37,7 +37,9 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
     port: { path: "/dev/virtio-ports/com.redhat.spice.0" },
     clipboard: { enabled: true, primary: true },
     display: { resize: true },
+    volume: { sync: true },
     pointer: { device: "/dev/uinput" },
+    compat: { version: "" },
   });
 });
 
@@ -54,13 +56,15 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\n[volume]\nsync = false\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
         clipboard: { enabled: false, primary: false },
         display: { resize: false },
+        volume: { sync: false },
         pointer: { device: "fifo:/run/y" },
+        compat: { version: "0.22.1" },
       },
     ],
   ])("%s", async (_, text, config) => {
@@ -74,10 +78,14 @@ describe("spellings", () => {
   test.each(["error", "warn", "info", "debug"])("log level %s", async (level) => {
     expect((await read(`[log]\nlevel = "${level}"`)).log.level).toBe(level);
   });
+
+  test.each(["", "0.22.1", "0.23.0-rc1+deb12~1", "v".repeat(64)])("version for session agents %j", async (version) => {
+    expect((await read(`[compat]\nversion = "${version}"`)).compat.version).toBe(version);
+  });
 });
 
 describe("a fault names the file, the line, the key, the value and what is allowed", () => {
-  const tables = "known are log, port, clipboard, display, pointer";
+  const tables = "known are log, port, clipboard, display, volume, pointer, compat";
   test.each([
     ["an unknown table", "\n[clipbord]\nenabled = true", `FILE:2: unknown table [clipbord]: ${tables}`],
     ["an unknown table in a dotted key", "\n\nclipbord.enabled = true", `FILE:3: unknown table [clipbord]: ${tables}`],
@@ -149,6 +157,16 @@ describe("a fault names the file, the line, the key, the value and what is allow
       "a list for a level",
       '[log]\nlevel = ["info"]',
       'FILE:2: log.level = ["info"]: allowed is "error", "warn", "info", "debug"',
+    ],
+    [
+      "a version of two words",
+      '[compat]\nversion = "0.22.1 beta"',
+      'FILE:2: compat.version = "0.22.1 beta": allowed is a version like 0.22.1, or nothing',
+    ],
+    [
+      "a version longer than any",
+      `[compat]\nversion = "${"1".repeat(65)}"`,
+      `FILE:2: compat.version = "${"1".repeat(65)}": allowed is a version like 0.22.1, or nothing`,
     ],
     [
       "in a dotted key",
@@ -248,10 +266,21 @@ describe("a user's own file only takes away", () => {
     expect(defaultConfig.display.resize).toBe(true);
   });
 
+  test("the volume may be switched off, and not on", async () => {
+    expect((await narrowed("", "volume.sync = false")).volume.sync).toBe(false);
+    expect((await narrowed("volume.sync = false", "volume.sync = true")).volume.sync).toBe(false);
+    expect(defaultConfig.volume.sync).toBe(true);
+  });
+
   test.each([
     ["the port", '\n[port]\npath = "/dev/null"', "FILE:3: port.path: only the system's configuration may set it"],
     ["the pointer", 'pointer.device = "none"', "FILE:1: pointer.device: only the system's configuration may set it"],
     ["the log", '[log]\nlevel = "debug"', "FILE:2: log.level: only the system's configuration may set it"],
+    [
+      "the version for session agents",
+      'compat.version = "0.22.1"',
+      "FILE:1: compat.version: only the system's configuration may set it",
+    ],
     ["a wrong value", "[clipboard]\nprimary = 1", "FILE:2: clipboard.primary = 1: allowed is true or false"],
   ])("%s is a fault", async (_, user, told) => {
     expect(await fault(narrowed("", user))).toBe(told);

@@ -1,109 +1,58 @@
-// The link between daemon and session over any duplex: a socket, or in `run` a pair in memory.
-// Messages go out in order; bodies go in pieces under credit, so that a stalled body holds back nothing else.
-import type { Duplex } from "node:stream";
-import { DecodeError } from "../wire/bytes.ts";
-import { encodeLinkFrame, encodeLinkHeader, LinkFrameStream, MAX_FRAME_DATA_BYTES } from "../wire/link/frame.ts";
-import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../wire/link/messages.ts";
-import { BackendError, describeError } from "./errors.ts";
-import type { Log } from "./log.ts";
+// How two of our own halves speak: content travels in pieces under credit, so that a stalled body holds back nothing else.
+import { DecodeError } from "../../wire/bytes.ts";
+import { MAX_FRAME_DATA_BYTES } from "../../wire/link/frame.ts";
+import { encodeLinkMessage, type LinkMessage } from "../../wire/link/messages.ts";
+import { BackendError } from "../errors.ts";
+import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
 
 /** Bytes of one body that may be under way before the receiver has taken any. */
 const BODY_WINDOW_BYTES = 512 * 1024;
-/** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
-const COPIED_DATA_BYTES = 4096;
 /** Bodies open at once from the other side; more is a fault of its own. */
 const MAX_INCOMING_BODIES = 1024;
 
 type BodyMessage = Extract<LinkMessage, { readonly kind: `body-${string}` }>;
-export type LinkControlMessage = Exclude<LinkMessage, BodyMessage>;
 
-export interface LinkHandlers {
-  /** A body named by the message is there already: take it with `incomingBody`. */
-  message(message: LinkControlMessage): void;
-  /** Once, whatever the reason. */
-  closed(): void;
-}
-
-export class LinkConnection implements AsyncDisposable {
-  readonly #duplex: Duplex;
-  readonly #handlers: LinkHandlers;
-  readonly #log: Log;
-  readonly #outgoing = new Map<number, OutgoingBody>();
-  readonly #incoming = new Map<number, IncomingBody>();
+export class ExtendedDialect implements LinkDialect {
+  readonly name = "extended";
+  readonly #wire: FrameWriter;
+  readonly #onMessage: (message: LinkControlMessage) => void;
+  readonly #outgoing = new Map<number, CreditedOutgoingBody>();
+  readonly #incoming = new Map<number, CreditedIncomingBody>();
   #nextBodyId = 1;
   #closed = false;
 
-  constructor(duplex: Duplex, handlers: LinkHandlers, log: Log) {
-    this.#duplex = duplex;
-    this.#handlers = handlers;
-    this.#log = log;
-    const frames = new LinkFrameStream((frame) => {
-      try {
-        this.#receive(decodeLinkMessage(frame));
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        this.#log.warn(`message ignored: ${describeError(error)}`);
-      }
-    });
-    duplex.on("data", (bytes: Uint8Array) => {
-      try {
-        frames.push(bytes);
-      } catch (error) {
-        // Anything else is a fault of ours, and to be seen.
-        if (!(error instanceof DecodeError)) throw error;
-        this.#log.error(`closing: ${describeError(error)}`);
-        this.#close();
-      }
-    });
-    duplex.on("error", (error) => this.#log.warn(`lost: ${describeError(error)}`));
-    duplex.on("end", () => this.#close());
-    duplex.on("close", () => this.#close());
+  constructor(wire: FrameWriter, onMessage: (message: LinkControlMessage) => void) {
+    this.#wire = wire;
+    this.#onMessage = onMessage;
   }
 
-  send(message: LinkMessage): void {
-    if (this.#closed) return;
-    const frame = encodeLinkMessage(message);
-    if (frame.data.length < COPIED_DATA_BYTES) {
-      this.#duplex.write(encodeLinkFrame(frame));
-      return;
-    }
-    this.#duplex.cork();
-    this.#duplex.write(encodeLinkHeader(frame));
-    this.#duplex.write(frame.data);
-    this.#duplex.uncork();
+  send(message: LinkControlMessage): void {
+    this.#put(message);
   }
 
-  /** A body of ours: name it in a message, then write it. */
   openBody(): OutgoingBody {
     const id = this.#nextBodyId;
-    this.#nextBodyId = (this.#nextBodyId % 0xffffffff) + 1;
-    const body = new OutgoingBody(id, (message) => {
+    this.#nextBodyId = (id % 0xffffffff) + 1;
+    const body = new CreditedOutgoingBody(id, (message) => {
       if (message.kind === "body-end") this.#outgoing.delete(id);
-      this.send(message);
+      this.#put(message);
     });
     if (this.#closed) body.cancelled();
     else this.#outgoing.set(id, body);
     return body;
   }
 
-  /** The body that a message has just named. */
   incomingBody(bodyId: number): IncomingBody {
-    const body = new IncomingBody(bodyId, (message) => {
+    const body = new CreditedIncomingBody(bodyId, (message) => {
       if (message.kind === "body-cancel") this.#incoming.delete(bodyId);
-      this.send(message);
+      this.#put(message);
     });
     if (this.#closed || this.#incoming.has(bodyId) || this.#incoming.size >= MAX_INCOMING_BODIES) body.ended(false);
     else this.#incoming.set(bodyId, body);
     return body;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#close();
-  }
-
-  #receive(message: LinkMessage): void {
-    // A message may close us; those that came with it are for nobody then.
-    if (this.#closed) return;
+  receive(message: LinkMessage): void {
     switch (message.kind) {
       case "body-piece":
         this.#incoming.get(message.bodyId)?.arrived(message.piece);
@@ -119,25 +68,39 @@ export class LinkConnection implements AsyncDisposable {
         this.#outgoing.get(message.bodyId)?.cancelled();
         this.#outgoing.delete(message.bodyId);
         return;
+      case "version":
+      case "hello":
+      case "clipboard-request":
+      case "clipboard-data":
+        throw new DecodeError("bad-value", `${message.kind} has no place here`);
       default:
-        this.#handlers.message(message);
+        this.#onMessage(message);
     }
   }
 
-  #close(): void {
-    if (this.#closed) return;
+  dataBegin(): void {
+    throw new DecodeError("bad-value", "content outside of a body");
+  }
+
+  dataPiece(): void {}
+
+  dataEnd(): void {}
+
+  close(): void {
     this.#closed = true;
     for (const body of this.#outgoing.values()) body.cancelled();
     for (const body of this.#incoming.values()) body.ended(false);
     this.#outgoing.clear();
     this.#incoming.clear();
-    this.#duplex.destroy();
-    this.#handlers.closed();
+  }
+
+  #put(message: LinkMessage): void {
+    if (!this.#closed) this.#wire.put(encodeLinkMessage(message));
   }
 }
 
-/** A body we send. */
-export class OutgoingBody {
+/** A body we send, as far as the other side gives credit. */
+class CreditedOutgoingBody implements OutgoingBody {
   readonly id: number;
   readonly #send: (message: BodyMessage) => void;
   readonly #cancel = new AbortController();
@@ -150,12 +113,10 @@ export class OutgoingBody {
     this.#send = send;
   }
 
-  /** Aborted when the other side no longer wants it, or is gone. */
   get signal(): AbortSignal {
     return this.#cancel.signal;
   }
 
-  /** Resolves when the piece is on its way. Throws `link.closed` when nobody wants it any more. */
   async write(piece: Uint8Array): Promise<void> {
     for (let rest = piece; rest.length > 0; ) {
       while (this.#credit <= 0 && !this.signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -167,14 +128,12 @@ export class OutgoingBody {
     }
   }
 
-  /** That was all; `complete` false: the rest could not be had. */
   end(complete: boolean): void {
     if (this.#ended || this.signal.aborted) return;
     this.#ended = true;
     this.#send({ kind: "body-end", bodyId: this.id, complete });
   }
 
-  /** Stops at once, also a write that waits for leave to go on. */
   abandon(): void {
     if (this.#ended || this.signal.aborted) return;
     this.end(false);
@@ -198,8 +157,8 @@ export class OutgoingBody {
   }
 }
 
-/** A body we receive: iterate it once. Taking a piece gives the sender leave to send as much again. */
-export class IncomingBody {
+/** A body we receive. Taking a piece gives the sender leave to send as much again. */
+class CreditedIncomingBody implements IncomingBody {
   readonly id: number;
   readonly #send: (message: BodyMessage) => void;
   readonly #pieces: Uint8Array[] = [];
@@ -212,7 +171,6 @@ export class IncomingBody {
     this.#send = send;
   }
 
-  /** Throws `body.failed` when the sender could not finish it, or `cancel` was called. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
@@ -235,7 +193,6 @@ export class IncomingBody {
     }
   }
 
-  /** No more of it is wanted. */
   cancel(): void {
     if (this.#outcome !== "open") return;
     this.ended(false);

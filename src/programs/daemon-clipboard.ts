@@ -1,0 +1,314 @@
+// The daemon's clipboard: the rules' effects on port and session, and the pumps that carry content between them.
+import {
+  type ClipboardEffect,
+  type ClipboardInput,
+  type ClipboardPolicy,
+  type ClipboardState,
+  clipboardStep,
+  emptyClipboard,
+} from "../features/clipboard.ts";
+import type { Clock } from "../support/clock.ts";
+import { BackendError, describeError } from "../support/errors.ts";
+import type { IncomingBody, LinkControlMessage, OutgoingBody } from "../support/link/dialect.ts";
+import type { LinkConnection } from "../support/link/link-connection.ts";
+import type { Log } from "../support/log.ts";
+import { SPOOL_MEMORY_BYTES, Spool } from "../support/spool.ts";
+import type { AgentChannel, BodySink, StreamedMessage } from "../system/agent-channel.ts";
+import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+
+/** A body whose taker takes nothing, or whose giver gives nothing, for this long is given up. */
+const BODY_IDLE_MS = 5000;
+/** Waiting for the disk: from here on the host is slowed down, and from there on the body is given up. */
+const SLOW_DISK_BYTES = 4 * 1024 * 1024;
+const DEAD_DISK_BYTES = 64 * 1024 * 1024;
+
+/** What applications of a session have copied. */
+export type Copied = ReadonlyMap<ClipboardSelection, readonly number[]>;
+
+export type ClipboardLinkMessage = Extract<
+  LinkControlMessage,
+  { readonly kind: `clipboard-${string}` | `content-${string}` }
+>;
+
+export class DaemonClipboard implements AsyncDisposable {
+  readonly #channel: AgentChannel;
+  readonly #policy: ClipboardPolicy;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #timers = new Set<Disposable>();
+  readonly #pumps = new Set<Promise<void>>();
+  #state: ClipboardState = emptyClipboard;
+  #session: LinkConnection | undefined;
+  /** How often something was offered to the session on each selection. */
+  readonly #offers = new Map<ClipboardSelection, number>();
+  /** Bodies that a rule has been told of and no pump has taken over yet, or that a pump may be told to stop. */
+  readonly #bodies = new Map<number, Body>();
+  #nextBodyId = 1;
+
+  constructor(channel: AgentChannel, policy: ClipboardPolicy, clock: Clock, log: Log) {
+    this.#channel = channel;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  input(input: ClipboardInput): void {
+    const [state, effects] = clipboardStep(this.#state, input, this.#policy);
+    this.#state = state;
+    for (const effect of effects) this.#act(effect);
+  }
+
+  attach(session: LinkConnection, isShut: boolean, copied: Copied): void {
+    this.#session = session;
+    this.#offers.clear();
+    this.input({ kind: "session-arrived", guest: isShut ? "shut" : "open", copied });
+  }
+
+  detach(): void {
+    this.input({ kind: "session-left" });
+    this.#session = undefined;
+    // Their numbers are the session's, and the next one begins to count anew.
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#timers.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    await Promise.all(this.#pumps);
+  }
+
+  /** Content from the host; undefined: nobody wants it. */
+  hostBody(head: StreamedMessage & { readonly name: "CLIPBOARD" }, bytes: number): BodySink | undefined {
+    const body = new Body();
+    const bodyId = this.#keep(body);
+    this.input({ kind: "host-answered", ...head.value, bodyId, bytes });
+    // The rules have refused it: the channel reads over the rest.
+    if (!this.#bodies.has(bodyId)) return undefined;
+    return {
+      piece: (piece) => {
+        body.spool.write(piece);
+        const waiting = body.spool.unflushedBytes;
+        if (waiting > DEAD_DISK_BYTES) body.spool.fail(new BackendError("body.failed", "the disk does not keep up"));
+        return waiting <= SLOW_DISK_BYTES;
+      },
+      end: () => body.spool.end(),
+      abort: () => body.spool.fail(new BackendError("body.failed", "the viewer stopped in the middle")),
+    };
+  }
+
+  sessionSaid(message: ClipboardLinkMessage): void {
+    switch (message.kind) {
+      case "clipboard-grab": {
+        const { selection, types, offer } = message;
+        // It crossed an offer of ours on the way: the session takes the selection for that one when it arrives.
+        if (offer === (this.#offers.get(selection) ?? 0)) this.input({ kind: "guest-grabbed", selection, types });
+        return;
+      }
+      case "clipboard-release":
+        return this.input({ kind: "guest-released", selection: message.selection });
+      case "content-request": {
+        const { requestId, selection, type } = message;
+        return this.input({ kind: "guest-requested", requestId, selection, type });
+      }
+      case "content-cancel":
+        return this.input({ kind: "guest-cancelled", requestId: message.requestId });
+      case "content-answer": {
+        const { requestId: askId, bodyId } = message;
+        if (bodyId === undefined) return this.input({ kind: "guest-refused", askId });
+        const body = new Body(this.#session?.incomingBody(bodyId));
+        return this.input({ kind: "guest-answered", askId, bodyId: this.#keep(body) });
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
+  #act(effect: ClipboardEffect): void {
+    switch (effect.kind) {
+      case "send-grab": {
+        const { selection, serial, types } = effect;
+        return this.#channel.send({ name: "CLIPBOARD_GRAB", value: { selection, serial, types } });
+      }
+      case "send-release":
+        return this.#channel.send({ name: "CLIPBOARD_RELEASE", value: { selection: effect.selection } });
+      case "send-request": {
+        const { selection, type } = effect;
+        return this.#channel.send({ name: "CLIPBOARD_REQUEST", value: { selection, type } });
+      }
+      case "send-empty": {
+        const { selection, type } = effect;
+        return this.#channel.send({ name: "CLIPBOARD", value: { selection, type } });
+      }
+      case "send-body": {
+        const { selection, type, bodyId } = effect;
+        const spool = this.#bodies.get(bodyId)?.spool;
+        this.#bodies.delete(bodyId);
+        if (spool !== undefined) this.#channel.sendWithBody({ name: "CLIPBOARD", value: { selection, type } }, spool);
+        return;
+      }
+      case "offer-in-guest": {
+        const { selection, types } = effect;
+        const offer = ((this.#offers.get(selection) ?? 0) + 1) >>> 0;
+        this.#offers.set(selection, offer);
+        return this.#session?.send({ kind: "clipboard-grab", selection, types, offer });
+      }
+      case "withdraw-in-guest":
+        return this.#session?.send({ kind: "clipboard-release", selection: effect.selection });
+      case "ask-guest": {
+        const { askId, selection, type } = effect;
+        return this.#session?.send({ kind: "content-request", requestId: askId, selection, type });
+      }
+      case "cancel-ask":
+        return this.#session?.send({ kind: "content-cancel", requestId: effect.askId });
+      case "refuse-guest": {
+        const { requestId } = effect;
+        return this.#session?.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
+      }
+      case "open-body":
+        return this.#begin(this.#passOn(effect));
+      case "collect-body":
+        return this.#begin(this.#collect(effect.bodyId, effect.maxBytes));
+      case "refuse-body":
+      case "abort-body":
+        this.#bodies.get(effect.bodyId)?.stop();
+        this.#bodies.delete(effect.bodyId);
+        return;
+      case "await-host": {
+        const { requestId, timeoutMs } = effect;
+        return this.#after(timeoutMs, () => this.input({ kind: "host-silent", requestId }));
+      }
+      case "await-guest": {
+        const { askId, timeoutMs } = effect;
+        return this.#after(timeoutMs, () => this.input({ kind: "guest-silent", askId }));
+      }
+      case "note":
+        return this.#log.info(effect.text);
+      default:
+        return effect satisfies never;
+    }
+  }
+
+  /** Host to guest: pieces go on as they come. */
+  async #passOn({ bodyId, requestId, type, bytes }: Extract<ClipboardEffect, { kind: "open-body" }>): Promise<void> {
+    const body = this.#bodies.get(bodyId);
+    const session = this.#session;
+    if (body === undefined || session === undefined) return;
+    const out = session.openBody();
+    body.outgoing = out;
+    out.signal.addEventListener("abort", () => body.stop());
+    session.send({ kind: "content-answer", requestId, type, bodyId: out.id, bytes });
+    try {
+      for await (const piece of this.#watched(wholeIfSmall(body.spool, bytes), body)) await out.write(piece);
+      out.end(true);
+      this.#finished(bodyId, body);
+    } catch (error) {
+      out.end(false);
+      this.#failed(bodyId, error, false);
+    } finally {
+      await body.spool[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Guest to host: nothing can be sent before all of it is here, for the header carries the size. */
+  async #collect(bodyId: number, maxBytes: number): Promise<void> {
+    const body = this.#bodies.get(bodyId);
+    if (body?.incoming === undefined) return;
+    try {
+      for await (const piece of this.#watched(body.incoming, body)) {
+        body.spool.write(piece);
+        if (body.spool.writtenBytes > maxBytes) {
+          throw new BackendError("clipboard.too-large", `more than the ${maxBytes} bytes the viewer takes`);
+        }
+        while (body.spool.unflushedBytes > SLOW_DISK_BYTES) await body.spool.flushed();
+      }
+      await body.spool.flushed();
+      body.spool.end();
+      this.#finished(bodyId, body);
+    } catch (error) {
+      body.stop();
+      await body.spool[Symbol.asyncDispose]();
+      this.#failed(bodyId, error, error instanceof BackendError && error.code === "clipboard.too-large");
+    }
+  }
+
+  /** The same pieces; the body is stopped when nothing of it has moved for BODY_IDLE_MS, on whichever side. */
+  async *#watched(pieces: AsyncIterable<Uint8Array>, body: Body): AsyncGenerator<Uint8Array> {
+    let taken = 0;
+    const movedBytes = (): number => body.spool.writtenBytes + taken;
+    const watch = (before: number): Disposable =>
+      this.#clock.after(BODY_IDLE_MS, () => {
+        if (movedBytes() === before) body.stop();
+        else timer = watch(movedBytes());
+      });
+    let timer = watch(0);
+    try {
+      for await (const piece of pieces) {
+        yield piece;
+        taken += piece.length;
+      }
+    } finally {
+      timer[Symbol.dispose]();
+    }
+  }
+
+  #finished(bodyId: number, body: Body): void {
+    if (!this.#bodies.has(bodyId)) return void body.spool[Symbol.asyncDispose]();
+    this.input({ kind: "body-finished", bodyId, bytes: body.spool.writtenBytes });
+    this.#bodies.delete(bodyId);
+  }
+
+  #failed(bodyId: number, error: unknown, tooLarge: boolean): void {
+    if (!(error instanceof BackendError)) throw error;
+    if (!this.#bodies.delete(bodyId)) return;
+    this.#log.warn(`transfer failed: ${describeError(error)}`);
+    this.input({ kind: "body-failed", bodyId, tooLarge });
+  }
+
+  #keep(body: Body): number {
+    const bodyId = this.#nextBodyId;
+    this.#nextBodyId += 1;
+    this.#bodies.set(bodyId, body);
+    return bodyId;
+  }
+
+  #begin(pump: Promise<void>): void {
+    this.#pumps.add(pump);
+    // A pump that fails has a fault of ours: it must not pass unseen.
+    void pump.finally(() => this.#pumps.delete(pump));
+  }
+
+  #after(timeoutMs: number, call: () => void): void {
+    const timer = this.#clock.after(timeoutMs, () => {
+      this.#timers.delete(timer);
+      call();
+    });
+    this.#timers.add(timer);
+  }
+}
+
+/**
+ * A host that finds the port full tries again only after 100 ms (spice-server), and the port fills within a millisecond:
+ * as long as memory holds it all, nothing else is done beside reading.
+ */
+async function* wholeIfSmall(spool: Spool, bytes: number): AsyncGenerator<Uint8Array> {
+  if (bytes <= SPOOL_MEMORY_BYTES) await spool.complete();
+  yield* spool;
+}
+
+/** One body on its way through the daemon. */
+class Body {
+  readonly spool = new Spool();
+  readonly incoming: IncomingBody | undefined;
+  outgoing: OutgoingBody | undefined;
+
+  constructor(incoming?: IncomingBody) {
+    this.incoming = incoming;
+  }
+
+  /** Ends all of its sides; the pump that serves it finds out by an error. */
+  stop(): void {
+    this.incoming?.cancel();
+    this.outgoing?.abandon();
+    this.spool.fail(new BackendError("body.failed", "stopped"));
+  }
+}

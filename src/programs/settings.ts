@@ -1,0 +1,99 @@
+// From command line and files to what the halves are built from.
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { GuestAbilities } from "../features/capabilities.ts";
+import type { ClipboardPolicy } from "../features/clipboard.ts";
+import { carriedTypes } from "../features/clipboard-targets.ts";
+import { narrowedByUser, readConfig } from "../support/config.ts";
+import type { Config } from "../support/config-schema.ts";
+import { BackendError, describeError } from "../support/errors.ts";
+import type { Log, LogLevel } from "../support/log.ts";
+import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
+import type { PointerDevice } from "../system/pointer/pointer-device.ts";
+import { ClipboardSelection } from "../wire/agent-constants.ts";
+import type { SessionSettings } from "./session-half.ts";
+
+export const DEFAULT_SOCKET = "/run/tsvdagent/session.sock";
+export const DEFAULT_CONTROL = "/run/tsvdagent/control.sock";
+const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
+/** Largest clipboard content either way. */
+const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
+const FIFO = "fifo:";
+
+/** Options of the command line that stand over keys of the configuration. */
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly log?: string;
+  readonly port?: string;
+  readonly uinput?: string;
+}
+
+/** What the system's file says, with the command line over it. Throws a ConfigError. */
+export async function systemConfig(options: ConfigOptions): Promise<Config> {
+  const config = await readConfig(options.config ?? SYSTEM_CONFIG, options.config !== undefined);
+  return {
+    ...config,
+    log: { level: (options.log as LogLevel | undefined) ?? config.log.level },
+    port: { path: options.port ?? config.port.path },
+    pointer: { device: options.uinput ?? config.pointer.device },
+  };
+}
+
+/** The same, narrowed by the user who we are by now. Throws a ConfigError. */
+export async function userConfig(options: ConfigOptions): Promise<Config> {
+  return narrowedByUser(await systemConfig(options), join(homedir(), ".config/tsvdagent/config.toml"));
+}
+
+/** Only the log differs, and that is changed in place. */
+export function sameButLog(a: Config, b: Config): boolean {
+  return JSON.stringify({ ...a, log: {} }) === JSON.stringify({ ...b, log: {} });
+}
+
+export function selectionsOf({ clipboard }: Config): ClipboardSelection[] {
+  if (!clipboard.enabled) return [];
+  return [ClipboardSelection.CLIPBOARD, ...(clipboard.primary ? [ClipboardSelection.PRIMARY] : [])];
+}
+
+export function abilitiesOf(config: Config, pointer: PointerDevice | undefined): GuestAbilities {
+  return {
+    pointer: pointer !== undefined,
+    clipboard: config.clipboard.enabled,
+    display: config.display.resize,
+    volume: config.volume.sync,
+  };
+}
+
+export function clipboardPolicyOf(config: Config): ClipboardPolicy {
+  return { selections: selectionsOf(config), types: carriedTypes, maxBytes: MAX_CLIPBOARD_BYTES };
+}
+
+/** What the session does; `display` as in $DISPLAY. */
+export function sessionSettings(config: Config, display: string | undefined): SessionSettings {
+  return {
+    display,
+    selections: selectionsOf(config),
+    resize: config.display.resize,
+    volume: config.volume.sync,
+  };
+}
+
+/** Opened; undefined when there is to be none, or none can be had: then everything else goes on without it. */
+export async function openPointer(device: string, log: Log): Promise<PointerDevice | undefined> {
+  if (device === "none") return undefined;
+  const pointer = await pointerAt(device, log);
+  try {
+    await pointer.open();
+    return pointer;
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    await pointer[Symbol.asyncDispose]();
+    log.warn(`${describeError(error)}: no absolute pointer: start the viewer's host with agent-mouse=off`);
+    return undefined;
+  }
+}
+
+async function pointerAt(device: string, log: Log): Promise<PointerDevice> {
+  if (device.startsWith(FIFO)) return new FifoPointer(device.slice(FIFO.length), log);
+  const { UinputPointer } = await import("../system/pointer/uinput-pointer.ts");
+  return new UinputPointer(device, log);
+}

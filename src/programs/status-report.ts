@@ -1,0 +1,84 @@
+// What `status` tells: made by the daemon, carried as JSON on control.sock, shown to a person or a program.
+import type { Fault } from "../support/recent-faults.ts";
+import type { FeatureReport } from "../wire/link/messages.ts";
+
+export interface SessionReport {
+  /** Logind's; null where nobody is asked. */
+  readonly id: string | null;
+  readonly uid: number;
+  readonly pid: number;
+  /** On the screen. */
+  readonly active: boolean;
+  /** Locked, or not of a user: no clipboard, no files. */
+  readonly shut: boolean;
+  /** Of its agent; null for spice-vdagent, which does not say. */
+  readonly version: string | null;
+  /** Our own link, or upstream's; null before its first words. */
+  readonly link: "extended" | "plain" | null;
+  readonly features: readonly FeatureReport[];
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly port: {
+    readonly path: string;
+    /** `closed`: no session is on the screen; `opening`: it cannot be had yet, see `fault`. */
+    readonly state: "open" | "opening" | "closed";
+    readonly fault: string | null;
+  };
+  readonly viewer: {
+    readonly connected: boolean;
+    /** Which one it is since the start, from 1; 0: none is there. */
+    readonly number: number;
+  };
+  readonly pointer: { readonly device: string; readonly state: "working" | "off" | "unavailable" };
+  readonly logind: "watched" | "unavailable" | "unused";
+  /** The session on the screen by logind's word; null: none, or nobody is asked. */
+  readonly screen: { readonly id: string; readonly class: string; readonly hasAgent: boolean } | null;
+  /** Those of the one who asks; all for root. */
+  readonly sessions: readonly SessionReport[];
+  /** How many more there are. */
+  readonly otherSessions: number;
+  /** The daemon's last errors and warnings, oldest first; for root and whoever is on the screen. */
+  readonly errors: readonly Fault[];
+}
+
+/** For a person. */
+export function describeStatus(report: StatusReport): string {
+  const { version, pid, port, viewer, pointer, logind, screen } = report;
+  const rows: [string, string][] = [
+    ["daemon", `${version}, process ${pid}, up for ${duration(report.uptimeSeconds)}`],
+    ["port", `${port.state}: ${port.path}${port.fault === null ? "" : `: ${port.fault}`}`],
+    ["viewer", viewer.connected ? `connected (number ${viewer.number})` : "none"],
+    ["pointer", `${pointer.state}: ${pointer.device}`],
+    ["logind", logind],
+  ];
+  if (screen !== null) {
+    const agent = screen.hasAgent ? "" : ": no agent runs in it";
+    rows.push(["screen", `session ${screen.id}, ${screen.class}${agent}`]);
+  }
+  for (const session of report.sessions) rows.push(...sessionRows(session));
+  if (report.otherSessions > 0) rows.push(["sessions", `${report.otherSessions} more of other users`]);
+  for (const { at, text } of report.errors) rows.push(["error", `${at} ${text}`]);
+  return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join("");
+}
+
+function sessionRows({ id, uid, pid, active, shut, version, link, features }: SessionReport): [string, string][] {
+  const where = active ? (shut ? "on the screen, locked or not of a user" : "on the screen") : "not on the screen";
+  const agent = version === null ? `${link ?? "silent"} agent` : `agent ${version}`;
+  return [
+    ["session", `${id ?? "-"} of user ${uid}: ${where}: ${agent}, process ${pid}`],
+    ...features.map(({ feature, driver, fault }): [string, string] => {
+      const parts = [driver, fault].filter((part) => part !== "");
+      return ["", `${feature}: ${parts.length === 0 ? "nothing yet" : parts.join(": ")}`];
+    }),
+  ];
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h`;
+}

@@ -1,0 +1,58 @@
+// What the two ways of speaking on the link have in common: messages, and content that goes as bodies beside them.
+import type { LinkFrame } from "../../wire/link/frame.ts";
+import type { GreetingMessage, LinkMessage, PlainContentMessage } from "../../wire/link/messages.ts";
+
+type BodyMessage = Extract<LinkMessage, { readonly kind: `body-${string}` }>;
+
+/** What the halves say to each other, whatever it looks like on the wire. */
+export type LinkControlMessage = Exclude<LinkMessage, BodyMessage | GreetingMessage | PlainContentMessage>;
+
+/** A body of ours: name it in a message, then write it. */
+export interface OutgoingBody {
+  readonly id: number;
+  /** Aborted when the other side no longer wants it, or is gone. */
+  readonly signal: AbortSignal;
+  /**
+   * Resolves when the next may be written. The piece's memory is the body's from here on.
+   * Throws `link.closed` when nobody wants it any more.
+   */
+  write(piece: Uint8Array): Promise<void>;
+  /** That was all; `complete` false: the rest could not be had. */
+  end(complete: boolean): void;
+  /** Stops at once, also a write that waits for leave to go on. */
+  abandon(): void;
+}
+
+/** A body of theirs: iterate it once. Throws `body.failed` when the sender could not finish it, or `cancel` was called. */
+export interface IncomingBody extends AsyncIterable<Uint8Array> {
+  readonly id: number;
+  /** No more of it is wanted. */
+  cancel(): void;
+}
+
+/** The link's way out. */
+export interface FrameWriter {
+  put(frame: LinkFrame): void;
+  /** The header of a frame whose `bytes` of data follow by `putData`, with nothing put in between. */
+  putHead(frame: Omit<LinkFrame, "data">, bytes: number): void;
+  /** Resolves when the next piece may be put, or the link is closed. */
+  putData(piece: Uint8Array): Promise<void>;
+  /** The link is of no more use. */
+  fail(reason: string): void;
+}
+
+export interface LinkDialect {
+  readonly name: "extended" | "plain";
+  send(message: LinkControlMessage): void;
+  openBody(): OutgoingBody;
+  /** The body that a message has just named. */
+  incomingBody(bodyId: number): IncomingBody;
+  /** Throws a DecodeError for what has no place in this dialect. */
+  receive(message: LinkMessage): void;
+  /** A CLIPBOARD_DATA frame begins. Throws a DecodeError like `receive`. */
+  dataBegin(frame: Omit<LinkFrame, "data">, bytes: number): void;
+  dataPiece(piece: Uint8Array): void;
+  dataEnd(): void;
+  /** Every body that is open fails. */
+  close(): void;
+}

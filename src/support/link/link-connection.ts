@@ -1,0 +1,196 @@
+// The link between daemon and session over any duplex: a socket, or in `run` a pair in memory.
+// The first frames settle how it is spoken: our extension where both sides know it, else as upstream's halves do.
+import type { Duplex } from "node:stream";
+import { DecodeError } from "../../wire/bytes.ts";
+import { encodeLinkFrame, encodeLinkHeader, type LinkFrame, LinkFrameStream } from "../../wire/link/frame.ts";
+import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
+import type { Clock } from "../clock.ts";
+import { describeError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
+import { ExtendedDialect } from "./extended-dialect.ts";
+import { PlainDialect } from "./plain-dialect.ts";
+
+/** The extension's number: another means another set of frames. */
+const EXTENSION = 1;
+/** A daemon that has said its version and then nothing for this long does not know the extension. */
+const HELLO_TIMEOUT_MS = 1000;
+/** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
+const COPIED_DATA_BYTES = 4096;
+
+export interface LinkOptions {
+  readonly role: "daemon" | "session";
+  /** What we call ourselves. Upstream's session stays only with a daemon of its own version. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface LinkHandlers {
+  /** Once: both sides know how they speak, and `send` may be called. */
+  ready(): void;
+  /** A body named by the message is there already: take it with `incomingBody`. */
+  message(message: LinkControlMessage): void;
+  /** Once, whatever the reason. */
+  closed(): void;
+}
+
+export class LinkConnection implements AsyncDisposable {
+  readonly #duplex: Duplex;
+  readonly #options: LinkOptions;
+  readonly #handlers: LinkHandlers;
+  #dialect: LinkDialect | undefined;
+  #peerVersion: string | undefined;
+  #helloTimer: Disposable | undefined;
+  #closed = false;
+
+  constructor(duplex: Duplex, options: LinkOptions, handlers: LinkHandlers) {
+    this.#duplex = duplex;
+    this.#options = options;
+    this.#handlers = handlers;
+    const frames = new LinkFrameStream(
+      {
+        frame: (frame) => this.#tolerant(() => this.#received(decodeLinkMessage(frame))),
+        dataBegin: (frame, bytes) => this.#tolerant(() => this.#settled().dataBegin(frame, bytes)),
+        dataPiece: (piece) => this.#dialect?.dataPiece(piece),
+        dataEnd: () => this.#dialect?.dataEnd(),
+      },
+      LinkType.CLIPBOARD_DATA,
+    );
+    duplex.on("data", (bytes: Uint8Array) => {
+      try {
+        frames.push(bytes);
+      } catch (error) {
+        // Anything else is a fault of ours, and to be seen.
+        if (!(error instanceof DecodeError)) throw error;
+        this.#fail(describeError(error));
+      }
+    });
+    duplex.on("error", (error) => options.log.warn(`lost: ${describeError(error)}`));
+    duplex.on("end", () => this.#close());
+    duplex.on("close", () => this.#close());
+    const { role, version } = options;
+    if (role === "daemon") this.#put({ kind: "version", version });
+    else this.#put({ kind: "hello", extension: EXTENSION, version });
+  }
+
+  /** How it is spoken; undefined until the other side's first words. */
+  get dialect(): LinkDialect["name"] | undefined {
+    return this.#dialect?.name;
+  }
+
+  /** What the other side calls itself, if it has said so. */
+  get peerVersion(): string | undefined {
+    return this.#peerVersion;
+  }
+
+  /** Not before `ready`. */
+  send(message: LinkControlMessage): void {
+    if (!this.#closed) this.#settled().send(message);
+  }
+
+  openBody(): OutgoingBody {
+    return this.#settled().openBody();
+  }
+
+  /** The body that a message has just named. */
+  incomingBody(bodyId: number): IncomingBody {
+    return this.#settled().incomingBody(bodyId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+  }
+
+  #received(message: LinkMessage): void {
+    // A message may close us; those that came with it are for nobody then.
+    if (this.#closed) return;
+    if (this.#dialect !== undefined) return this.#dialect.receive(message);
+    const { role, version, clock, log } = this.#options;
+    if (message.kind === "version" && role === "session") {
+      this.#peerVersion = message.version;
+      this.#helloTimer ??= clock.after(HELLO_TIMEOUT_MS, () => this.#settled());
+      return;
+    }
+    if (message.kind === "hello") {
+      this.#peerVersion = message.version;
+      if (message.extension !== EXTENSION)
+        log.warn(`${message.version} speaks extension ${message.extension}: not ours`);
+      if (role === "daemon") this.#put({ kind: "hello", extension: EXTENSION, version });
+      return this.#settle(message.extension === EXTENSION ? ExtendedDialect : PlainDialect);
+    }
+    this.#settled().receive(message);
+  }
+
+  /** Whoever says anything but hello first does not know the extension. */
+  #settled(): LinkDialect {
+    if (this.#dialect === undefined) this.#settle(PlainDialect);
+    return this.#dialect as unknown as LinkDialect;
+  }
+
+  #settle(dialect: typeof ExtendedDialect | typeof PlainDialect): void {
+    this.#helloTimer?.[Symbol.dispose]();
+    this.#dialect = new dialect(this.#writer(), (message) => this.#handlers.message(message));
+    this.#handlers.ready();
+  }
+
+  #tolerant(take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#options.log.warn(`message ignored: ${describeError(error)}`);
+    }
+  }
+
+  #put(message: LinkMessage): void {
+    this.#duplex.write(encodeLinkFrame(encodeLinkMessage(message)));
+  }
+
+  #writer(): FrameWriter {
+    const duplex = this.#duplex;
+    return {
+      put: (frame: LinkFrame) => {
+        if (this.#closed) return;
+        if (frame.data.length < COPIED_DATA_BYTES) {
+          duplex.write(encodeLinkFrame(frame));
+          return;
+        }
+        duplex.cork();
+        duplex.write(encodeLinkHeader(frame, frame.data.length));
+        duplex.write(frame.data);
+        duplex.uncork();
+      },
+      putHead: (frame, bytes) => {
+        if (!this.#closed) duplex.write(encodeLinkHeader(frame, bytes));
+      },
+      putData: (piece) => {
+        if (this.#closed || duplex.write(piece)) return Promise.resolve();
+        return new Promise((resolve) => {
+          const done = (): void => {
+            duplex.off("drain", done);
+            duplex.off("close", done);
+            resolve();
+          };
+          duplex.on("drain", done);
+          duplex.on("close", done);
+        });
+      },
+      fail: (reason) => this.#fail(reason),
+    };
+  }
+
+  #fail(reason: string): void {
+    this.#options.log.error(`closing: ${reason}`);
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#helloTimer?.[Symbol.dispose]();
+    this.#dialect?.close();
+    this.#duplex.destroy();
+    this.#handlers.closed();
+  }
+}

@@ -1,0 +1,305 @@
+// How upstream's halves speak: content in one frame of its own, however large, and requests without numbers.
+// Here it looks like the extension: requests are numbered and content is a body.
+import { type ClipboardSelection, ClipboardType } from "../../wire/agent-constants.ts";
+import { DecodeError } from "../../wire/bytes.ts";
+import type { LinkFrame } from "../../wire/link/frame.ts";
+import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../../wire/link/messages.ts";
+import { BackendError, describeError } from "../errors.ts";
+import { Spool } from "../spool.ts";
+import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
+
+/** Requests open at once, either way. */
+const MAX_REQUESTS = 1024;
+/** Waiting for the disk: from here on a writer is held back, and from there on the body is given up. */
+const SLOW_DISK_BYTES = 4 * 1024 * 1024;
+const DEAD_DISK_BYTES = 64 * 1024 * 1024;
+
+interface Content {
+  readonly selection: ClipboardSelection;
+  readonly type: number;
+}
+
+interface Question extends Content {
+  readonly requestId: number;
+  isCancelled: boolean;
+}
+
+export class PlainDialect implements LinkDialect {
+  readonly name = "plain";
+  readonly #wire: FrameWriter;
+  readonly #onMessage: (message: LinkControlMessage) => void;
+  /** What we asked for: answers come in the order of the questions. */
+  readonly #asked: Question[] = [];
+  readonly #theirs = new Map<number, Content>();
+  readonly #outgoing = new Map<number, WholeBody>();
+  readonly #incoming = new Map<number, SpooledBody>();
+  readonly #offers = new Map<ClipboardSelection, number>();
+  /** Where the data of the frame under way goes. */
+  #receiving: SpooledBody | undefined;
+  /** Frames that wait for the end of the one under way. */
+  #waiting: LinkFrame[] = [];
+  #sending: Promise<void> | undefined;
+  #nextId = 1;
+  #closed = false;
+
+  constructor(wire: FrameWriter, onMessage: (message: LinkControlMessage) => void) {
+    this.#wire = wire;
+    this.#onMessage = onMessage;
+  }
+
+  send(message: LinkControlMessage): void {
+    switch (message.kind) {
+      case "clipboard-grab":
+        this.#offers.set(message.selection, message.offer);
+        return this.#put({ ...message, offer: 0 });
+      case "monitors-config": {
+        const monitors = message.config.monitors.map(({ physical: _, ...monitor }) => monitor);
+        return this.#put({ kind: "monitors-config", config: { ...message.config, monitors } });
+      }
+      case "content-request": {
+        const { requestId, selection, type } = message;
+        if (this.#asked.length >= MAX_REQUESTS) return this.#wire.fail("questions are not answered");
+        this.#asked.push({ requestId, selection, type, isCancelled: false });
+        return this.#put({ kind: "clipboard-request", selection, type });
+      }
+      case "content-cancel": {
+        // It is answered all the same, and its answer must not be taken for another's.
+        const question = this.#asked.find(({ requestId }) => requestId === message.requestId);
+        if (question !== undefined) question.isCancelled = true;
+        return;
+      }
+      case "content-answer": {
+        const content = this.#theirs.get(message.requestId);
+        this.#theirs.delete(message.requestId);
+        if (content === undefined) return;
+        const body = this.#outgoing.get(message.bodyId ?? 0);
+        if (body === undefined) this.#refuse(content);
+        else body.answer(content);
+        return;
+      }
+      case "session-report":
+        return;
+      default:
+        this.#put(message);
+    }
+  }
+
+  openBody(): OutgoingBody {
+    const id = this.#takeId();
+    const body = new WholeBody(id, (content, spool) => {
+      this.#outgoing.delete(id);
+      if (content === undefined) return;
+      if (spool === undefined) this.#refuse(content);
+      else this.#sendContent(content, spool);
+    });
+    if (this.#closed) body.cancelled();
+    else this.#outgoing.set(id, body);
+    return body;
+  }
+
+  incomingBody(bodyId: number): IncomingBody {
+    const body = this.#incoming.get(bodyId) ?? new SpooledBody(bodyId);
+    if (!this.#incoming.delete(bodyId)) body.fail();
+    return body;
+  }
+
+  receive(message: LinkMessage): void {
+    switch (message.kind) {
+      case "clipboard-request": {
+        const { selection, type } = message;
+        if (this.#theirs.size >= MAX_REQUESTS) return this.#refuse(message);
+        const requestId = this.#takeId();
+        this.#theirs.set(requestId, { selection, type });
+        return this.#onMessage({ kind: "content-request", requestId, selection, type });
+      }
+      case "clipboard-grab":
+        // Upstream's halves do not say which offer they have seen: it is taken for the last.
+        return this.#onMessage({ ...message, offer: this.#offers.get(message.selection) ?? 0 });
+      case "desktop-geometry":
+      case "monitors-config":
+      case "clipboard-release":
+      case "viewer-left":
+      case "audio-volume":
+      case "file-transfer-disabled":
+      case "graphics-device-info":
+        return this.#onMessage(message);
+      default:
+        throw new DecodeError("bad-value", `${message.kind} without the extension`);
+    }
+  }
+
+  dataBegin(frame: Omit<LinkFrame, "data">, bytes: number): void {
+    const message = decodeLinkMessage({ ...frame, data: new Uint8Array(0) });
+    if (message.kind !== "clipboard-data") return;
+    const { selection, type } = message;
+    const isNone = type === ClipboardType.NONE;
+    const index = this.#asked.findIndex((open) => open.selection === selection && (isNone || open.type === type));
+    const question = this.#asked[index];
+    if (question === undefined) throw new DecodeError("bad-value", `content of type ${type} that nobody asked for`);
+    this.#asked.splice(index, 1);
+    const { requestId, isCancelled } = question;
+    if (isCancelled) return;
+    if (isNone) return this.#onMessage({ kind: "content-answer", requestId, type });
+    const body = new SpooledBody(this.#takeId());
+    this.#incoming.set(body.id, body);
+    this.#receiving = body;
+    this.#onMessage({ kind: "content-answer", requestId, type, bodyId: body.id, bytes });
+    // Nobody took it.
+    if (this.#incoming.delete(body.id)) body.fail();
+  }
+
+  dataPiece(piece: Uint8Array): void {
+    this.#receiving?.write(piece);
+  }
+
+  dataEnd(): void {
+    this.#receiving?.end();
+    this.#receiving = undefined;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const body of this.#outgoing.values()) body.cancelled();
+    this.#receiving?.fail();
+    this.#outgoing.clear();
+    this.#theirs.clear();
+    this.#asked.length = 0;
+    this.#waiting = [];
+  }
+
+  #refuse({ selection }: Content): void {
+    this.#put({ kind: "clipboard-data", selection, type: ClipboardType.NONE });
+  }
+
+  #put(message: LinkMessage): void {
+    if (this.#closed) return;
+    const frame = encodeLinkMessage(message);
+    if (this.#sending === undefined) this.#wire.put(frame);
+    else this.#waiting.push(frame);
+  }
+
+  #sendContent(content: Content, spool: Spool): void {
+    const before = this.#sending ?? Promise.resolve();
+    const sending = before
+      .then(() => this.#sendWhole(content, spool))
+      .finally(() => {
+        for (const frame of this.#waiting.splice(0)) this.#wire.put(frame);
+        if (this.#sending === sending) this.#sending = undefined;
+      });
+    this.#sending = sending;
+  }
+
+  async #sendWhole(content: Content, body: Spool): Promise<void> {
+    await using spool = body;
+    if (this.#closed) return;
+    this.#wire.putHead(encodeLinkMessage({ kind: "clipboard-data", ...content }), spool.writtenBytes);
+    try {
+      for await (const piece of spool) {
+        if (this.#closed) return;
+        await this.#wire.putData(piece);
+      }
+    } catch (error) {
+      // What the header has promised cannot be taken back.
+      this.#wire.fail(`content could not be sent: ${describeError(error)}`);
+    }
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId = (id % 0xffffffff) + 1;
+    return id;
+  }
+}
+
+/** A body that can only be sent when all of it is there, for the frame's header says how much it is. */
+class WholeBody implements OutgoingBody {
+  readonly id: number;
+  readonly #done: (content: Content | undefined, spool: Spool | undefined) => void;
+  readonly #spool = new Spool();
+  readonly #cancel = new AbortController();
+  #content: Content | undefined;
+  #outcome: "open" | "complete" | "failed" = "open";
+
+  /** `done` is called once, with the spool if all of it is in it, and what it answers if that is known. */
+  constructor(id: number, done: (content: Content | undefined, spool: Spool | undefined) => void) {
+    this.id = id;
+    this.#done = done;
+  }
+
+  get signal(): AbortSignal {
+    return this.#cancel.signal;
+  }
+
+  async write(piece: Uint8Array): Promise<void> {
+    if (this.signal.aborted || this.#outcome !== "open") throw new BackendError("link.closed", "no longer wanted");
+    this.#spool.write(piece);
+    while (this.#spool.unflushedBytes > SLOW_DISK_BYTES) await this.#spool.flushed();
+  }
+
+  answer(content: Content): void {
+    this.#content = content;
+    this.#settle();
+  }
+
+  end(complete: boolean): void {
+    if (this.#outcome !== "open" || this.signal.aborted) return;
+    this.#outcome = complete ? "complete" : "failed";
+    if (complete) this.#spool.end();
+    this.#settle();
+  }
+
+  abandon(): void {
+    if (this.#outcome !== "open") return;
+    this.end(false);
+    this.cancelled();
+  }
+
+  cancelled(): void {
+    this.#cancel.abort();
+    void this.#spool[Symbol.asyncDispose]();
+  }
+
+  #settle(): void {
+    if (this.#outcome === "failed") {
+      void this.#spool[Symbol.asyncDispose]();
+      this.#done(this.#content, undefined);
+    } else if (this.#outcome === "complete" && this.#content !== undefined) {
+      this.#done(this.#content, this.#spool);
+    }
+  }
+}
+
+/** Content that arrives in one frame: kept until it is taken, for the frames behind it must not wait. */
+class SpooledBody implements IncomingBody {
+  readonly id: number;
+  readonly #spool = new Spool();
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const piece of this.#spool) yield piece;
+    } finally {
+      await this.#spool[Symbol.asyncDispose]();
+    }
+  }
+
+  cancel(): void {
+    void this.#spool[Symbol.asyncDispose]();
+  }
+
+  write(piece: Uint8Array): void {
+    this.#spool.write(piece);
+    if (this.#spool.unflushedBytes > DEAD_DISK_BYTES) this.fail("the disk does not keep up");
+  }
+
+  end(): void {
+    this.#spool.end();
+  }
+
+  fail(reason = "the link is gone"): void {
+    this.#spool.fail(new BackendError("body.failed", reason));
+  }
+}

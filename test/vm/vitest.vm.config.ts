@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  define: { TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") },
+  test: {
+    include: ["test/vm/**/*.test.ts"],
+    globalSetup: ["test/integration/build.ts", "test/vm/prepare.ts"],
+    // An emulated guest: fifteen seconds to boot, and up to a minute on a busy machine.
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
+    // Each guest takes both of a small machine's cores.
+    fileParallelism: false,
+  },
+});
