@@ -17,6 +17,8 @@ await build({
   define: { TSVDAGENT_VERSION: JSON.stringify(version) },
   // Libraries written for require() find none in a module of their own.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  minifyWhitespace: true,
+  minifySyntax: true,
   legalComments: "linked",
   logLevel: "warning",
 });

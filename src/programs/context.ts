@@ -28,10 +28,10 @@ export function askForPriority(log: Log): void {
   }
 }
 
-/** Resolves when it is time to go. */
-export function stopped({ stop }: ProgramContext): Promise<void> {
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (stop.aborted) resolve();
-    stop.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

@@ -16,7 +16,7 @@ import { ServiceManager } from "../system/service-manager.ts";
 import { VERSION } from "../version.ts";
 import type { CommandLine } from "./command-line.ts";
 import { warnOfUnbuilt } from "./command-line.ts";
-import { askForPriority, type ProgramContext, stopped } from "./context.ts";
+import { aborted, askForPriority, type ProgramContext } from "./context.ts";
 import { ControlError, ControlServer } from "./control-server.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { SessionAgents } from "./session-agents.ts";
@@ -69,7 +69,7 @@ export async function daemon(options: DaemonOptions, context: DaemonContext): Pr
   });
   warnOfUnbuilt(options, log);
   service.ready();
-  await stopped(context);
+  await aborted(context.stop);
   service.stopping();
   await changing;
 }

@@ -8,7 +8,7 @@ import { openPort } from "../system/ports/open-port.ts";
 import { VERSION } from "../version.ts";
 import type { CommandLine } from "./command-line.ts";
 import { warnOfUnbuilt } from "./command-line.ts";
-import { askForPriority, type ProgramContext, stopped } from "./context.ts";
+import { aborted, askForPriority, type ProgramContext } from "./context.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { PrivilegedStart } from "./privileged-start.ts";
 import { SessionAgents } from "./session-agents.ts";
@@ -63,7 +63,7 @@ export async function run(options: RunOptions, context: ProgramContext): Promise
   });
   await starting;
   warnOfUnbuilt(options, log);
-  await stopped(context);
+  await aborted(context.stop);
   await changing;
   await running?.[Symbol.asyncDispose]();
 }

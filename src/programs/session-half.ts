@@ -25,6 +25,7 @@ type ContentRequest = Extract<LinkControlMessage, { kind: "content-request" }>;
 
 export class SessionHalf implements AsyncDisposable {
   readonly #settings: SessionSettings;
+  readonly #desktopSeen: (isThere: boolean) => void;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #x11: X11Desktop | undefined;
@@ -45,7 +46,9 @@ export class SessionHalf implements AsyncDisposable {
   readonly #asked = new Map<number, AbortController>();
   #volume: Promise<VolumeControl> | undefined;
 
-  constructor(settings: SessionSettings, clock: Clock, log: Log) {
+  /** `desktopSeen` is told whenever the desktop comes or goes. */
+  constructor(settings: SessionSettings, clock: Clock, log: Log, desktopSeen: (isThere: boolean) => void = () => {}) {
+    this.#desktopSeen = desktopSeen;
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
@@ -162,6 +165,7 @@ export class SessionHalf implements AsyncDisposable {
 
   #connected(desktop: Desktop): void {
     this.#desktop = desktop;
+    this.#desktopSeen(true);
     const { resize, selections } = this.#settings;
     this.#report("display", desktop.display === undefined ? "" : "randr", resize ? "" : "switched off");
     this.#report(
@@ -180,6 +184,7 @@ export class SessionHalf implements AsyncDisposable {
 
   #lost(): void {
     this.#desktop = undefined;
+    this.#desktopSeen(false);
     this.#report("clipboard", "", "");
     for (const abort of this.#asked.values()) abort.abort();
     for (const selection of [...this.#copied.keys()]) this.#nothingCopied(selection);

@@ -1,13 +1,14 @@
 // `tsvdagent session`: one desktop session's agent, joined to the daemon by a socket, again and again.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { lockSession, type SessionLock } from "../desktop/session-lock.ts";
 import { sleep, systemClock } from "../support/clock.ts";
-import { ConfigError, describeError } from "../support/errors.ts";
+import { BackendError, ConfigError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { CommandLine } from "./command-line.ts";
 import { warnOfUnbuilt } from "./command-line.ts";
-import { type ProgramContext, stopped } from "./context.ts";
-import { SessionHalf } from "./session-half.ts";
+import { aborted, type ProgramContext } from "./context.ts";
+import { SessionHalf, type SessionSettings } from "./session-half.ts";
 import { joinLink } from "./session-link.ts";
 import { DEFAULT_SOCKET, sameButLog, sessionSettings, userConfig } from "./settings.ts";
 
@@ -16,39 +17,103 @@ export type SessionOptions = Extract<CommandLine, { command: "session" }>["optio
 /** Pauses between tries to reach the daemon, doubling. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2000;
+/** A desktop that is away for longer is looked for anew: the next may have another name. */
+const DESKTOP_AWAY_MS = 3000;
 
-/** Resolves when the signal is aborted and everything has been given back. Throws a ConfigError before it begins. */
+/**
+ * Resolves when the signal is aborted and everything has been given back, or another process serves this session
+ * already. Throws a ConfigError before it begins.
+ */
 export async function session(options: SessionOptions, context: ProgramContext): Promise<void> {
   const { log, stop, setLogLevel } = context;
   let config = await userConfig(options);
   setLogLevel(config.log.level);
   warnOfUnbuilt(options, log);
-  const start = (): Joined => {
-    const settings = sessionSettings(config, options.display ?? process.env.DISPLAY);
-    return new Joined(new SessionHalf(settings, systemClock, log), options.socket ?? DEFAULT_SOCKET, log);
-  };
-  let joined = start();
-  let changing = Promise.resolve();
-  const reload = async (): Promise<void> => {
-    try {
-      const next = await userConfig(options);
-      setLogLevel(next.log.level);
-      if (sameButLog(next, config)) return log.info("configuration: read again: nothing to start anew for");
-      config = next;
-      log.info("configuration: read again: starting anew with it");
-      await joined[Symbol.asyncDispose]();
-      if (!stop.aborted) joined = start();
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      log.error(`configuration: kept as it was: ${error.message}`);
-    }
-  };
+  let restart = new AbortController();
   context.onReload(() => {
-    changing = changing.then(reload);
+    void (async () => {
+      try {
+        const next = await userConfig(options);
+        setLogLevel(next.log.level);
+        if (sameButLog(next, config)) return log.info("configuration: read again: nothing to start anew for");
+        log.info("configuration: read again: starting anew with it");
+        config = next;
+        restart.abort();
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        log.error(`configuration: kept as it was: ${error.message}`);
+      }
+    })();
   });
-  await stopped(context);
-  await changing;
-  await joined[Symbol.asyncDispose]();
+  // Named on the command line, or by whoever started us: then it is there for good. A user unit is started before it.
+  const given = options.display ?? (process.env.INVOCATION_ID === undefined ? process.env.DISPLAY : undefined);
+  while (!stop.aborted) {
+    const desktop = given === undefined ? await foundDesktop(log, stop) : { display: given, name: given };
+    if (desktop === undefined) return;
+    const held = await locked(desktop.name, log);
+    if (held.kind === "taken") {
+      log.info(`session ${desktop.name}: another agent serves it already`);
+      if (given !== undefined) return;
+      await held.released(stop);
+      continue;
+    }
+    await using _lock = held.lock;
+    restart = new AbortController();
+    await serve(sessionSettings(config, desktop.display), options.socket ?? DEFAULT_SOCKET, log, {
+      stop: AbortSignal.any([stop, restart.signal]),
+      mayBeAway: given !== undefined,
+    });
+  }
+}
+
+/** The code of the bus is loaded only where a desktop has to be looked for. */
+async function foundDesktop(log: Log, stop: AbortSignal): Promise<{ display: string; name: string } | undefined> {
+  const { findDesktop } = await import("./desktop-finder.ts");
+  const found = await findDesktop(systemClock, log.of("desktop"), stop);
+  if (found === undefined) return undefined;
+  // For the libraries and tools that look there.
+  for (const name of ["DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY"] as const) {
+    const value = found.environment[name];
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  log.info(`desktop: found: session ${found.name}, display ${found.environment.DISPLAY}`);
+  return { display: found.environment.DISPLAY, name: found.name };
+}
+
+/** Where there is no runtime folder there is no lock, and the daemon sees to it alone. */
+async function locked(name: string, log: Log): Promise<SessionLock> {
+  const nothing: SessionLock = { kind: "ours", lock: { [Symbol.asyncDispose]: async () => {} } };
+  const folder = process.env.XDG_RUNTIME_DIR;
+  if (folder === undefined) return nothing;
+  try {
+    return await lockSession(folder, name);
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    log.warn(`lock: ${describeError(error)}: going on without`);
+    return nothing;
+  }
+}
+
+interface Serving {
+  readonly stop: AbortSignal;
+  /** The desktop is waited for however long it is away. */
+  readonly mayBeAway: boolean;
+}
+
+/** Resolves when it is told to stop, or the desktop is gone for good. */
+async function serve(settings: SessionSettings, path: string, log: Log, { stop, mayBeAway }: Serving): Promise<void> {
+  const gone = new AbortController();
+  let absence: Disposable | undefined;
+  const seen = (isThere: boolean): void => {
+    absence?.[Symbol.dispose]();
+    absence = isThere || mayBeAway ? undefined : systemClock.after(DESKTOP_AWAY_MS, () => gone.abort());
+  };
+  seen(false);
+  const half = new SessionHalf(settings, systemClock, log, seen);
+  await using _joined = new Joined(half, path, log);
+  await aborted(AbortSignal.any([stop, gone.signal]));
+  absence?.[Symbol.dispose]();
 }
 
 /** A session's half that is kept joined to the daemon. */

@@ -11,6 +11,11 @@ import { monotonicMs, sleep, until, within } from "./peers/until.ts";
 const ME = 1000;
 const OTHER = 1001;
 const GREETER = 116;
+const theBus = {
+  destination: "org.freedesktop.DBus",
+  path: "/org/freedesktop/DBus",
+  interface: "org.freedesktop.DBus",
+};
 /** For a signal and the answer to what is asked because of it. */
 const SOON_MS = 2000;
 
@@ -230,15 +235,22 @@ describe("trouble", () => {
     expect((await logind.sessionOfPeer({ pid: 77, uid: ME }))?.isLocked).toBe(true);
   });
 
-  test("somebody else sends logind's signals: nothing happens", async () => {
-    await using stranger = new MessageBus({ address: bus.address, clock: systemClock, log: record.log });
-    await fake.own(false);
-    await soon("logind to be missed", () => !logind.available);
-    await fake.own(true);
-    await soon("logind to be read again", () => logind.available);
-    await using impostor = await FakeLogind.start(bus.address).catch(() => undefined);
-    expect(impostor, "a second owner of the name").toBe(undefined);
-    expect(stranger.isConnected).toBe(false);
+  test("somebody else says what only logind may: nothing happens", async () => {
+    await using stranger = await FakeLogind.startStranger(bus.address);
+    let resumes = 0;
+    logind.onResume(() => {
+      resumes += 1;
+    });
+    const names = await connection.call({ ...theBus, member: "ListNames" });
+    for (const destination of (names[0] as readonly string[]).filter((name) => name.startsWith(":"))) {
+      const manager = { destination, path: "/org/freedesktop/login1", interface: "org.freedesktop.login1.Manager" };
+      await stranger.signal({ ...manager, member: "PrepareForSleep", body: "(false,)" });
+      const session = { destination, path: "/org/freedesktop/login1/session/_31", member: "Lock", body: "()" };
+      await stranger.signal({ ...session, interface: "org.freedesktop.login1.Session" });
+    }
+    await fake.setLockedHint("3", true);
+    await soon("a true change", () => logind.sessionsOfUser(OTHER)[0]?.isLocked === true);
+    expect([resumes, logind.activeSession?.isLocked]).toEqual([0, false]);
   });
 
   test("nothing happens: nothing is asked", async () => {

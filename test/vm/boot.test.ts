@@ -8,6 +8,11 @@ import { type Guest, startGuest } from "./guest.ts";
 import { loginSessions } from "./login-sessions.ts";
 import { openPointerWindow, pointerPosition, watchInput } from "./watch.ts";
 
+const PORT_BYTES = ["python3", "-B", "/mnt/tools/port-bytes.py"];
+/** Port 1, a size; protocol 1, ANNOUNCE_CAPABILITIES (6), opaque 0. */
+const ANNOUNCEMENT = /^01000000(..){4}0100000006000000(00){8}/;
+/** The same from an agent that can do clipboard by demand, and wants an answer. */
+const AGENT_ANNOUNCEMENT = "010000001c00000001000000060000000000000000000000080000000100000020000000";
 const AGENT_PORT = "/dev/virtio-ports/com.redhat.spice.0";
 const EV_KEY = 1;
 const EV_REL = 2;
@@ -128,12 +133,11 @@ describe("a guest with qxl and SPICE", () => {
   });
 
   test("the agent's port speaks to QEMU's SPICE server", async () => {
-    const announcement = guest.output(["python3", "-B", "/mnt/tools/port-bytes.py", AGENT_PORT, "20"]);
+    const heard = guest.output([...PORT_BYTES, AGENT_PORT, "20"]);
     // Whoever opens the port hears nothing until there is a viewer.
     await using viewer = await SpiceClient.start();
     await viewer.connect(guest.spicePort);
-    // Port 1, 8 + 20 bytes and more; protocol 1, ANNOUNCE_CAPABILITIES (6), opaque 0.
-    expect(await announcement).toMatch(/^01000000(..){4}0100000006000000(00){8}/);
+    expect(await heard).toMatch(ANNOUNCEMENT);
   });
 
   test("stop and cont", async () => {
@@ -153,13 +157,16 @@ describe("a guest with qxl and SPICE", () => {
     expect(await guest.output(["ls", "/root"])).toBe("kept\n");
     expect((await desktop.login()).active).toBe(true);
     await expect(guest.qmp.loadState("never")).rejects.toThrow(/never/);
+    expect(await guest.qmp.status()).toBe("running");
   });
 
   test("suspend to RAM and system_wakeup", async () => {
-    await guest.start(["systemctl", "suspend"]);
+    // The guest may sleep before it has answered.
+    const asked = guest.output(["systemctl", "suspend"]);
     await guest.qmp.waitFor("SUSPEND", 30_000);
     expect(await guest.qmp.status()).toBe("suspended");
     await guest.qmp.wakeup();
+    await asked;
     await desktop.untilUp();
   });
 });
@@ -193,8 +200,8 @@ describe("a guest with virtio-gpu and QEMU's own agent end", () => {
   });
 
   test("the agent's port speaks to QEMU", async () => {
-    const said = await guest.run(["python3", "-B", "/mnt/tools/port-bytes.py", AGENT_PORT, "10"]);
-    expect(said.stdout).toMatch(/^01000000(..){4}0100000006000000(00){8}/);
+    // QEMU 7.2 answers an announcement and does not speak first, as later ones do.
+    expect(await guest.output([...PORT_BYTES, AGENT_PORT, "10", AGENT_ANNOUNCEMENT])).toMatch(ANNOUNCEMENT);
   });
 });
 
@@ -204,7 +211,7 @@ describe("a guest whose agent talks to a test", () => {
     await guest.waitForBoot();
     const host = connect(guest.agentSocket);
     host.end(Buffer.from("c0ffee", "hex"));
-    expect(await guest.output(["python3", "-B", "/mnt/tools/port-bytes.py", AGENT_PORT, "10"])).toBe("c0ffee\n");
+    expect(await guest.output([...PORT_BYTES, AGENT_PORT, "10"])).toBe("c0ffee\n");
     await guest.output(["test", "-c", "/dev/virtio-ports/org.tsvdagent.share.0"]);
   });
 });

@@ -36,7 +36,8 @@ export class Desktop implements AsyncDisposable {
   /** Number of its virtual terminal, and of its display. */
   readonly terminal: number;
   readonly #guest: Guest;
-  #session: LoginSession;
+  readonly #session: LoginSession;
+  #stopped = false;
 
   private constructor(guest: Guest, options: DesktopOptions, session: LoginSession) {
     this.#guest = guest;
@@ -112,10 +113,10 @@ EndSection\n`;
     return this.#guest.start(argv, this.#within(options));
   }
 
-  /** Waits until the window manager answers: for the start, and after a fault of the X server. */
+  /** Waits until the window manager has started to the end: for the first time, and after a fault of the X server. */
   async untilUp(timeoutMs = 60_000): Promise<void> {
     const answers = async (): Promise<boolean> =>
-      (await this.run(["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"])).stdout.includes("window id");
+      (await this.run(["xprop", "-root", "_NET_CLIENT_LIST"])).stdout.includes("window id");
     await until(`a window manager on ${this.display}`, answers, timeoutMs, 250);
   }
 
@@ -134,6 +135,8 @@ EndSection\n`;
 
   /** Logs out, as from the window manager's menu: all of the session is gone after this. */
   async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     const gone = async (): Promise<boolean> =>
       (await loginSessions(this.#guest)).every(({ id }) => id !== this.sessionId);
     const waitUntilGone = (): Promise<unknown> => until(`session ${this.sessionId} to be gone`, gone, STOP_MS, 250);

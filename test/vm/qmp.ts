@@ -86,7 +86,14 @@ export class Qmp implements Disposable {
 
   /** Takes the guest back to where it was. */
   async loadState(name: string): Promise<void> {
-    silent(await this.monitor(`loadvm ${name}`, SNAPSHOT_MS));
+    const before = await this.status();
+    try {
+      silent(await this.monitor(`loadvm ${name}`, SNAPSHOT_MS));
+    } catch (error) {
+      // QEMU leaves a guest standing that it could not take back.
+      if (before === "running") await this.cont();
+      throw error;
+    }
   }
 
   async quit(): Promise<void> {

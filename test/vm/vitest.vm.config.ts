@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 
+// biome-ignore lint/style/noDefaultExport: as vitest wants it.
 export default defineConfig({
   define: { TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") },
   test: {

@@ -39,6 +39,9 @@ INTERFACES = """
     <method name="GetUser"><arg type="u" direction="in"/><arg type="o" direction="out"/></method>
     <method name="ListSessions"><arg type="a(susso)" direction="out"/></method>
   </interface>
+  <interface name="org.tsvdagent.Test">
+    <method name="Echo"><arg type="v" direction="in"/><arg type="v" direction="out"/></method>
+  </interface>
 </node>
 """
 NODE = Gio.DBusNodeInfo.new_for_xml(INTERFACES)
@@ -91,14 +94,15 @@ class Logind:
 
     # The bus
 
-    def connect(self, address):
+    def connect(self, address, owned):
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
         self.connection = Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
         self.connection.set_exit_on_close(False)
         self.exported = set()
         for path in [ROOT, SEAT_PATH, *map(session_path, self.sessions), *map(user_path, self.users)]:
             self.export(path)
-        self.own(True)
+        if owned:
+            self.own(True)
 
     def export(self, path):
         if self.connection is None or path in self.exported:
@@ -135,15 +139,15 @@ class Logind:
     # What is asked
 
     def called(self, _connection, _sender, path, _interface, member, parameters, invocation):
-        arguments = parameters.unpack()
-        self.asked.append({"member": member, "path": path, "arguments": arguments})
+        if member != "Echo":
+            self.asked.append({"member": member, "path": path, "arguments": parameters.unpack()})
         if self.hangs:
             return
         # Not by invocation.return_value, which holds a lie to the signature.
         question = invocation.get_message()
         try:
             reply = Gio.DBusMessage.new_method_reply(question)
-            reply.set_body(self.lies.get(member) or self.answer(path, member, arguments))
+            reply.set_body(self.lies.get(member) or self.answer(path, member, parameters))
         except Refusal as error:
             reply = Gio.DBusMessage.new_method_error_literal(question, error.name, str(error))
         except Exception:
@@ -151,7 +155,10 @@ class Logind:
             reply = Gio.DBusMessage.new_method_error_literal(question, SERVICE + ".Broken", "the fake is broken")
         self.connection.send_message(reply, Gio.DBusSendMessageFlags.NONE)
 
-    def answer(self, path, member, arguments):
+    def answer(self, path, member, parameters):
+        if member == "Echo":
+            return parameters
+        arguments = parameters.unpack()
         if member == "Get":
             values = self.properties(path)
             if arguments[1] not in values:
@@ -212,8 +219,9 @@ class Logind:
 
     # What happens
 
-    def cmd_connect(self, address):
-        self.connect(address)
+    def cmd_connect(self, address, owned):
+        self.connect(address, owned)
+        return {"name": self.connection.get_unique_name()}
 
     def cmd_own(self, owned):
         self.own(owned)
@@ -256,8 +264,18 @@ class Logind:
     def cmd_process(self, pid, name):
         self.processes[pid] = name
 
-    def cmd_manager_signal(self, member, body):
-        self.emit(ROOT, MANAGER, member, parse(body))
+    def cmd_signal(self, destination, path, interface, member, body):
+        self.connection.emit_signal(destination, path, interface, member, parse(body))
+        self.connection.flush_sync(None)
+
+    def cmd_call(self, destination, path, interface, member):
+        try:
+            result = self.connection.call_sync(
+                destination, path, interface, member, None, None, Gio.DBusCallFlags.NONE, 5000, None
+            )
+            return {"result": str(result)}
+        except GLib.Error as error:
+            return {"refusal": Gio.DBusError.get_remote_error(error)}
 
     def cmd_hang(self, value):
         self.hangs = value

@@ -31,6 +31,14 @@ export interface Asked {
   readonly arguments: readonly unknown[];
 }
 
+export interface RawSignal {
+  readonly destination?: string;
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  readonly body: string;
+}
+
 interface Pending {
   readonly resolve: (reply: Readonly<Record<string, unknown>>) => void;
   readonly reject: (error: Error) => void;
@@ -40,6 +48,7 @@ export class FakeLogind implements AsyncDisposable {
   readonly #process: PeerProcess;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
+  #name = "";
 
   private constructor(process: PeerProcess) {
     this.#process = process;
@@ -52,9 +61,18 @@ export class FakeLogind implements AsyncDisposable {
 
   /** Starts one that owns its name on the bus and knows of nobody. */
   static async start(address: string): Promise<FakeLogind> {
+    return FakeLogind.#start(address, true);
+  }
+
+  /** One that is not logind: it has no right to the name, and may say whatever it likes. */
+  static async startStranger(address: string): Promise<FakeLogind> {
+    return FakeLogind.#start(address, false);
+  }
+
+  static async #start(address: string, owned: boolean): Promise<FakeLogind> {
     const logind = new FakeLogind(await startProcess(PYTHON, ["-B", SCRIPT], { stdin: "pipe", stdout: "pipe" }));
     try {
-      await logind.connect(address);
+      await logind.connect(address, owned);
       return logind;
     } catch (error) {
       await logind[Symbol.asyncDispose]();
@@ -63,8 +81,13 @@ export class FakeLogind implements AsyncDisposable {
   }
 
   /** Takes its place on a bus, after the one before has gone. It knows what it knew. */
-  async connect(address: string): Promise<void> {
-    await this.#command("connect", { address });
+  async connect(address: string, owned = true): Promise<void> {
+    this.#name = String((await this.#command("connect", { address, owned })).name);
+  }
+
+  /** Its unique name. */
+  get name(): string {
+    return this.#name;
   }
 
   /** Gives its name up, as one that ends, or takes it again. */
@@ -106,7 +129,19 @@ export class FakeLogind implements AsyncDisposable {
   }
 
   async prepareForSleep(isAboutToSleep: boolean): Promise<void> {
-    await this.#command("manager_signal", { member: "PrepareForSleep", body: `(${isAboutToSleep},)` });
+    const manager = { path: "/org/freedesktop/login1", interface: "org.freedesktop.login1.Manager" };
+    await this.signal({ ...manager, member: "PrepareForSleep", body: `(${isAboutToSleep},)` });
+  }
+
+  /** Any signal, its arguments as GVariant text: to all who want it, or to one connection, whether it wants it or not. */
+  async signal(signal: RawSignal): Promise<void> {
+    await this.#command("signal", { destination: null, ...signal });
+  }
+
+  /** Calls a method without arguments; resolves with the name of the error, or the answer as text. */
+  async call(destination: string, path: string, iface: string, member: string): Promise<string> {
+    const { result, refusal } = await this.#command("call", { destination, path, interface: iface, member });
+    return String(refusal ?? result);
   }
 
   /** From now on nothing is answered; what came meanwhile never is. */

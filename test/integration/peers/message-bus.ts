@@ -15,7 +15,7 @@ const configuration = (address: string): string => `<!DOCTYPE busconfig PUBLIC
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow send_destination="*"/>
-    <allow receive_type="signal"/>
+    <allow receive_sender="*"/>
     <allow own="*"/>
     <allow user="*"/>
   </policy>

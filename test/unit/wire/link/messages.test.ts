@@ -1,16 +1,28 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeLinkFrame, type LinkFrame, LinkFrameStream } from "../../../../src/wire/link/frame.ts";
-import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../../../../src/wire/link/messages.ts";
+import {
+  decodeLinkMessage,
+  encodeLinkMessage,
+  type LinkMessage,
+  LinkType,
+} from "../../../../src/wire/link/messages.ts";
 import { bytesOf, type Fixture } from "../../../fixtures/fixture.ts";
 import { badLinkFrames, linkFrames } from "../../../fixtures/link-frames.ts";
 import { codeOf } from "../decode-error.ts";
 import { testFixture } from "../fixture-tests.ts";
-import { i32, monitorsConfigs, u32 } from "../message-arbitraries.ts";
+import { i32, monitorsConfigs, u16, u32 } from "../message-arbitraries.ts";
 
 function frameOf(bytes: Uint8Array): LinkFrame {
   const frames: LinkFrame[] = [];
-  new LinkFrameStream((frame) => frames.push(frame)).push(bytes);
+  const sink = {
+    frame: (frame: LinkFrame) => void frames.push(frame),
+    // Its data is the content, and no part of the message.
+    dataBegin: (head: Omit<LinkFrame, "data">) => void frames.push({ ...head, data: new Uint8Array(0) }),
+    dataPiece: () => {},
+    dataEnd: () => {},
+  };
+  new LinkFrameStream(sink, LinkType.CLIPBOARD_DATA).push(bytes);
   const [only] = frames;
   if (only === undefined || frames.length !== 1) throw new Error(`${frames.length} frames`);
   return only;
@@ -34,6 +46,8 @@ const selection = fc.constantFrom(0 as const, 1 as const, 2 as const);
 const bodyId = fc.integer({ min: 1, max: 0xffffffff });
 const kind = <K extends LinkMessage["kind"]>(name: K) => fc.constant(name);
 
+/** Any text that can stand before a NUL. */
+const text = fc.string({ unit: "binary", maxLength: 60 }).map((value) => value.replaceAll("\0", ""));
 const display = fc.record({ displayId: u32, width: i32, height: i32, x: i32, y: i32 });
 
 const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
@@ -45,6 +59,27 @@ const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   fc.record({ kind: kind("clipboard-grab"), selection, types: fc.array(u32, { maxLength: 256 }), offer: u32 }),
   fc.record({ kind: kind("clipboard-release"), selection }),
   fc.record({ kind: kind("viewer-left") }),
+  fc.record({ kind: kind("version"), version: text }),
+  fc.record({ kind: kind("hello"), extension: u32, version: text }),
+  fc.record({ kind: kind("clipboard-request"), selection, type: u32 }),
+  fc.record({ kind: kind("clipboard-data"), selection, type: u32 }),
+  fc.record({
+    kind: kind("audio-volume"),
+    volume: fc.record({ isPlayback: fc.boolean(), mute: fc.boolean(), volume: fc.array(u16, { maxLength: 255 }) }),
+  }),
+  fc.record({ kind: kind("file-transfer-disabled") }),
+  fc.record({
+    kind: kind("graphics-device-info"),
+    info: fc.record({
+      displays: fc.array(fc.record({ channelId: u32, monitorId: u32, deviceDisplayId: u32, deviceAddress: text }), {
+        maxLength: 16,
+      }),
+    }),
+  }),
+  fc.record({
+    kind: kind("session-report"),
+    features: fc.array(fc.record({ feature: text, driver: text, fault: text }), { maxLength: 64 }),
+  }),
   fc.record({ kind: kind("content-request"), requestId: u32, selection, type: u32 }),
   fc.record({
     kind: kind("content-answer"),
@@ -73,7 +108,7 @@ describe("any link message", () => {
 
 describe("any link frame", () => {
   it("is a message or a DecodeError", () => {
-    const types = fc.oneof(fc.nat(16), fc.integer({ min: 0x1000, max: 0x1014 }), u32);
+    const types = fc.oneof(fc.nat(16), fc.integer({ min: 0x1000, max: 0x1022 }), u32);
     const anyFrame = fc.record({ type: types, arg1: u32, arg2: u32, data: fc.uint8Array({ maxLength: 100 }) });
     fc.assert(
       fc.property(anyFrame, (frame) => {

@@ -1,104 +1,33 @@
-import { type Duplex, duplexPair } from "node:stream";
+// How two of our halves speak: bodies in pieces under credit, each on its own, and what an end does that keeps no rule of it.
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type IncomingBody, LinkConnection, type LinkControlMessage } from "../../../src/support/link-connection.ts";
-import { encodeLinkFrame, type LinkFrame, LinkFrameStream } from "../../../src/wire/link/frame.ts";
-import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../../../src/wire/link/messages.ts";
-import { type RecordingLog, recordingLog } from "../../fakes/recording-log.ts";
+import type { LinkMessage } from "../../../../src/wire/link/messages.ts";
+import {
+  answer,
+  bytesOf,
+  connectedPair,
+  End,
+  encoded,
+  failure,
+  KIB,
+  numbered,
+  RawEnd,
+  settled,
+  until,
+} from "./link-end.ts";
 
-const KIB = 1024;
 const WINDOW = 512 * KIB;
 
-/** One end of the link, with what it was told. */
-class End {
-  readonly messages: LinkControlMessage[] = [];
-  readonly bodies = new Map<number, IncomingBody>();
-  readonly logged: RecordingLog = recordingLog();
-  readonly link: LinkConnection;
-  closed = 0;
-  onMessage: (message: LinkControlMessage) => void = () => {};
-
-  constructor(duplex: Duplex) {
-    this.link = new LinkConnection(
-      duplex,
-      {
-        message: (message) => {
-          this.messages.push(message);
-          if (message.kind === "content-answer" && message.bodyId !== undefined)
-            this.bodies.set(message.requestId, this.link.incomingBody(message.bodyId));
-          this.onMessage(message);
-        },
-        closed: () => {
-          this.closed += 1;
-        },
-      },
-      this.logged.log,
-    );
-  }
-
-  /** The body that came as the answer to this request. */
-  async body(requestId: number): Promise<IncomingBody> {
-    return await got(() => this.bodies.get(requestId));
-  }
-}
-
-async function until(met: () => boolean): Promise<void> {
-  for (let turns = 0; !met(); turns++) {
-    if (turns > 10_000) throw new Error("it does not come to pass");
-    await turn();
-  }
-}
-
-async function got<T>(look: () => T | undefined): Promise<T> {
-  await until(() => look() !== undefined);
-  return look() as T;
-}
-
-/** Two ends that go together, as those of a socket do. */
-function connectedPair(): [Duplex, Duplex] {
-  const [left, right] = duplexPair();
-  left.on("close", () => right.destroy());
-  right.on("close", () => left.destroy());
-  return [left, right];
-}
-
-/** Long enough for everything that is under way in memory to arrive. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 100; turns++) await turn();
-}
-
-async function bytesOf(body: IncomingBody): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => "no failure",
-    (error: unknown) => (error as { readonly code?: unknown }).code,
-  );
-}
-
-function answer(requestId: number, bodyId: number | undefined): LinkMessage {
-  return { kind: "content-answer", requestId, type: 1, bodyId, bytes: undefined };
-}
-
-function encoded(message: LinkMessage): Uint8Array {
-  return encodeLinkFrame(encodeLinkMessage(message));
-}
-
-const numbered = (bytes: number): Uint8Array => Uint8Array.from({ length: bytes }, (_, index) => index % 251);
-
-describe("two ends of a link", () => {
+describe("two ends that speak the extension", () => {
   let near: End;
   let far: End;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     const [left, right] = connectedPair();
-    near = new End(left);
-    far = new End(right);
+    near = new End(left, "daemon");
+    far = new End(right, "session");
+    await until(() => near.isReady && far.isReady);
   });
 
   afterEach(async () => {
@@ -112,36 +41,6 @@ describe("two ends of a link", () => {
     near.link.send(answer(requestId, out.id));
     return { out, incoming: await far.body(requestId) };
   }
-
-  describe("messages", () => {
-    it("arrive in the order in which they were sent, both ways", async () => {
-      const sent = Array.from({ length: 200 }, (_, requestId) => ({ kind: "content-cancel", requestId }) as const);
-      for (const message of sent) {
-        near.link.send(message);
-        far.link.send(message);
-      }
-      await until(() => near.messages.length === 200 && far.messages.length === 200);
-      expect(far.messages).toEqual(sent);
-      expect(near.messages).toEqual(sent);
-    });
-
-    it("are not sent on a link that is closed", async () => {
-      await near.link[Symbol.asyncDispose]();
-      near.link.send({ kind: "viewer-left" });
-      await until(() => far.closed === 1);
-      expect(far.messages).toEqual([]);
-    });
-
-    it("are not delivered any more once the receiver has closed the link, even if they came with the one before", async () => {
-      far.onMessage = () => {
-        void far.link[Symbol.asyncDispose]();
-      };
-      near.link.send({ kind: "content-cancel", requestId: 1 });
-      near.link.send({ kind: "content-cancel", requestId: 2 });
-      await until(() => near.closed === 1);
-      expect([far.messages.length, far.closed]).toEqual([1, 1]);
-    });
-  });
 
   describe("a body", () => {
     it("arrives whole and in order, also far beyond its window", async () => {
@@ -349,39 +248,27 @@ describe("two ends of a link", () => {
       await settled();
       expect([near.closed, far.closed]).toEqual([1, 1]);
     });
-
-    it("has no bodies any more, in either direction", async () => {
-      await near.link[Symbol.asyncDispose]();
-      const out = near.link.openBody();
-      expect(out.signal.aborted).toBe(true);
-      expect(await failure(out.write(numbered(1)))).toBe("link.closed");
-      expect(await failure(bytesOf(near.link.incomingBody(7)))).toBe("body.failed");
-    });
   });
 });
 
-describe("a link whose other end is broken", () => {
+describe("an end that speaks the extension, whose other end is broken", () => {
   let end: End;
-  let raw: Duplex;
-  let sent: LinkMessage[];
+  let raw: RawEnd;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     const [left, right] = connectedPair();
-    end = new End(left);
-    raw = right;
-    sent = [];
-    const frames = new LinkFrameStream((frame: LinkFrame) => sent.push(decodeLinkMessage(frame)));
-    right.on("data", (bytes: Uint8Array) => frames.push(bytes));
-    right.on("error", () => {});
+    end = new End(left, "daemon");
+    raw = new RawEnd(right);
+    raw.send({ kind: "hello", extension: 1, version: "broken" });
+    await raw.untilHeard("hello");
+    raw.heard.length = 0;
   });
 
   afterEach(async () => {
     await end.link[Symbol.asyncDispose]();
   });
 
-  const send = (...messages: readonly LinkMessage[]): void => {
-    for (const message of messages) raw.write(encoded(message));
-  };
+  const send = (...messages: readonly LinkMessage[]): void => raw.send(...messages);
   const piece = (bodyId: number, bytes: number): LinkMessage => ({
     kind: "body-piece",
     bodyId,
@@ -392,10 +279,10 @@ describe("a link whose other end is broken", () => {
     send(answer(1, 7), answer(2, 8));
     for (let at = 0; at < WINDOW; at += 32 * KIB) send(piece(7, 32 * KIB));
     await settled();
-    expect(sent).toEqual([]);
+    expect(raw.heard).toEqual([]);
     send(piece(7, 1));
     await settled();
-    expect(sent).toEqual([{ kind: "body-cancel", bodyId: 7 }]);
+    expect(raw.heard).toEqual([{ kind: "body-cancel", bodyId: 7 }]);
     expect(await failure(bytesOf(await end.body(1)))).toBe("body.failed");
     send(piece(7, 1), piece(8, 5), { kind: "body-end", bodyId: 8, complete: true });
     expect(await bytesOf(await end.body(2))).toHaveLength(5);
@@ -406,12 +293,12 @@ describe("a link whose other end is broken", () => {
     send(answer(1, 7), piece(7, 1000), piece(7, 500));
     const body = await end.body(1);
     await settled();
-    expect(sent).toEqual([]);
+    expect(raw.heard).toEqual([]);
     const pieces = body[Symbol.asyncIterator]();
     await pieces.next();
     await settled();
-    expect(sent).toEqual([{ kind: "body-credit", bodyId: 7, bytes: 1000 }]);
-    await pieces.return(undefined);
+    expect(raw.heard).toEqual([{ kind: "body-credit", bodyId: 7, bytes: 1000 }]);
+    await pieces.return?.();
   });
 
   it("keeps nothing of pieces without content, which cost no credit", async () => {
@@ -431,23 +318,13 @@ describe("a link whose other end is broken", () => {
     await settled();
     const writing = failure(out.write(numbered(WINDOW + 1)));
     await settled();
-    const bytes = sent.reduce((sum, message) => sum + (message.kind === "body-piece" ? message.piece.length : 0), 0);
+    const bytes = raw.heard.reduce(
+      (sum, message) => sum + (message.kind === "body-piece" ? message.piece.length : 0),
+      0,
+    );
     expect(bytes).toBe(WINDOW);
     out.abandon();
     await writing;
-  });
-
-  it("ignores a message that is nonsense, says so, and goes on", async () => {
-    raw.write(encodeLinkFrame({ type: 99, arg1: 0, arg2: 0, data: numbered(5) }));
-    raw.write(encodeLinkFrame({ type: 2, arg1: 77, arg2: 0, data: new Uint8Array(0) }));
-    send({ kind: "viewer-left" });
-    await until(() => end.messages.length > 0);
-    expect(end.messages).toEqual([{ kind: "viewer-left" }]);
-    expect(end.logged.lines.map((line) => line.replace(/:[^:]*$/, ""))).toEqual([
-      "warn: message ignored: unknown-type",
-      "warn: message ignored: bad-value",
-    ]);
-    expect(end.closed).toBe(0);
   });
 
   it("ignores what is said of bodies that do not exist", async () => {
@@ -459,7 +336,7 @@ describe("a link whose other end is broken", () => {
       { kind: "viewer-left" },
     );
     await until(() => end.messages.length > 0);
-    expect([end.messages, sent, end.logged.lines]).toEqual([[{ kind: "viewer-left" }], [], []]);
+    expect([end.messages, raw.heard, end.logged.lines]).toEqual([[{ kind: "viewer-left" }], [], []]);
   });
 
   it("fails a second body of the same name and leaves the first alone", async () => {
@@ -475,33 +352,17 @@ describe("a link whose other end is broken", () => {
     expect(await bytesOf(await end.body(1024))).toHaveLength(0);
   });
 
-  it("is closed when a frame is larger than any, and its bodies fail", async () => {
+  it("fails its bodies when a frame larger than any closes it", async () => {
     send(answer(1, 7), piece(7, 10));
     const body = await end.body(1);
     const reading = failure(bytesOf(body));
     const header = encoded({ kind: "viewer-left" });
     new DataView(header.buffer).setUint32(12, 64 * KIB, true);
-    raw.write(header);
+    raw.raw(header);
     await until(() => end.closed > 0);
     expect(await reading).toBe("body.failed");
     expect(end.logged.lines.join()).toContain("error: closing: too-large");
     await settled();
     expect(end.closed).toBe(1);
-  });
-
-  it("is closed when the other end is gone, in the midst of a frame too", async () => {
-    raw.write(encoded({ kind: "viewer-left" }).subarray(0, 9));
-    raw.end();
-    await until(() => end.closed > 0);
-    expect(end.messages).toEqual([]);
-  });
-
-  it("is closed once when the other end breaks with an error", async () => {
-    const [left] = duplexPair();
-    const broken = new End(left);
-    left.destroy(new Error("reset by peer"));
-    await until(() => broken.closed > 0);
-    await settled();
-    expect([broken.closed, broken.logged.lines]).toEqual([1, ["warn: lost: reset by peer"]]);
   });
 });

@@ -1,0 +1,121 @@
+// Where the user's desktop is: for a session half that was started before there was one, as a user unit is.
+import { type FSWatcher, watch } from "node:fs";
+import {
+  environmentOf,
+  environmentOfUserManager,
+  environmentsOfProcesses,
+  type SessionEnvironment,
+} from "../desktop/session-environment.ts";
+import { answers, X_SOCKETS } from "../desktop/x11/x-display.ts";
+import { sessionBusAddress, systemBusAddress } from "../support/bus/bus-address.ts";
+import { MessageBus } from "../support/bus/message-bus.ts";
+import { type Clock, sleep } from "../support/clock.ts";
+import { BackendError } from "../support/errors.ts";
+import type { Log } from "../support/log.ts";
+import { Logind } from "../system/logind.ts";
+
+/** After a sign that there may be a desktop: its programs are not all there at once. */
+const LOOKS_MS = [0, 250, 500, 1000, 2000, 4000, 8000] as const;
+
+export interface FoundDesktop {
+  readonly environment: SessionEnvironment & { readonly DISPLAY: string };
+  /** What the session's agent is known by to its like. */
+  readonly name: string;
+}
+
+/**
+ * Sleeps until the user has a session with an X server that answers. What wakes it are logind's signals and new X
+ * sockets; nothing is polled, and no bus is held once it is found. Undefined when the signal is aborted.
+ */
+export async function findDesktop(clock: Clock, log: Log, signal: AbortSignal): Promise<FoundDesktop | undefined> {
+  const uid = process.getuid?.() ?? 0;
+  await using system = new MessageBus({ address: systemBusAddress(), clock, log });
+  await using own = userBus(clock, log);
+  await using logind = new Logind(system, clock, log);
+  const signs = new Signs();
+  using _changes = logind.onChange(() => signs.give());
+  using _sockets = watchSockets(() => signs.give());
+  const wake = (): void => signs.give();
+  signal.addEventListener("abort", wake);
+  logind.start();
+  let said = false;
+  for (let look = 0; !signal.aborted; ) {
+    const before = signs.count;
+    const found = await lookAround(uid, logind, own, log);
+    if (found !== undefined) return found;
+    if (!said) log.info("no desktop yet: waiting for one");
+    said = true;
+    const pauseMs = LOOKS_MS[look + 1];
+    look += 1;
+    if (signs.count !== before) look = 0;
+    else if (pauseMs === undefined) {
+      await signs.after(before);
+      look = 0;
+    } else await Promise.race([sleep(clock, pauseMs, signal), signs.after(before)]);
+  }
+  signal.removeEventListener("abort", wake);
+  return undefined;
+}
+
+async function lookAround(
+  uid: number,
+  logind: Logind,
+  own: MessageBus | undefined,
+  log: Log,
+): Promise<FoundDesktop | undefined> {
+  const sessions = logind.sessionsOfUser(uid).filter(({ state }) => state !== "closing");
+  // Without logind there is nobody to say that the user is not here.
+  if (logind.available && sessions.length === 0) return undefined;
+  const manager = own === undefined ? {} : await environmentOfUserManager(own, log);
+  const ours = environmentOf(Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ""}`));
+  const scopes = sessions.length === 0 ? [""] : sessions.map(({ scope }) => scope);
+  const ofProcesses = (await Promise.all(scopes.map((scope) => environmentsOfProcesses(uid, scope)))).flat();
+  for (const environment of [manager, ...ofProcesses.reverse(), ours]) {
+    const { DISPLAY } = environment;
+    if (DISPLAY === undefined || !(await answers(DISPLAY))) continue;
+    return { environment: { ...environment, DISPLAY }, name: sessions.at(-1)?.id ?? DISPLAY };
+  }
+  return undefined;
+}
+
+/** The user's own bus; undefined where there is none. */
+function userBus(clock: Clock, log: Log): MessageBus | undefined {
+  try {
+    return new MessageBus({ address: sessionBusAddress(), clock, log });
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    return undefined;
+  }
+}
+
+/** A new X server is a new socket; `startx` from a console gives no other sign. */
+function watchSockets(changed: () => void): Disposable {
+  let watcher: FSWatcher | undefined;
+  try {
+    watcher = watch(X_SOCKETS, { persistent: false }, changed);
+    watcher.on("error", () => {});
+  } catch {
+    // The folder is made by the first X server of a machine without systemd's tmpfiles.
+  }
+  return { [Symbol.dispose]: () => watcher?.close() };
+}
+
+/** Counts signs, so that none between two looks is missed. */
+class Signs {
+  count = 0;
+  #wake: (() => void) | undefined;
+
+  give(): void {
+    this.count += 1;
+    this.#wake?.();
+  }
+
+  /** Resolves when there are more than `count`. */
+  async after(count: number): Promise<void> {
+    while (this.count === count) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
