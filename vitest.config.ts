@@ -1,14 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-const define = { TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") };
+/** Each of its own: Vitest takes out of the object what it has understood. */
+const define = () => ({ TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") });
 
 export default defineConfig({
-  define,
+  define: define(),
   test: {
     projects: [
-      { define, test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/bench/**/*.test.ts"] } },
+      { define: define(), test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/bench/**/*.test.ts"] } },
       {
-        define,
+        define: define(),
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],

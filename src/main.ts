@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // From the command line to a program, from its errors to an exit code: 0 done, 1 failed at run time, 2 wrong words.
+import { basename } from "node:path";
 import { parseCommandLine } from "./programs/command-line.ts";
 import type { DaemonContext } from "./programs/daemon.ts";
+import { upstreamProgram } from "./programs/upstream-names.ts";
 import { BackendError, ConfigError, describeError, RunError } from "./support/errors.ts";
 import { createLog, type LogLevel } from "./support/log.ts";
 import { RecentFaults } from "./support/recent-faults.ts";
@@ -12,10 +14,12 @@ process.stderr.on("error", () => {});
 
 const FAILED = 1;
 const WRONG_WORDS = 2;
+const upstream = upstreamProgram(basename(process.argv[1] ?? ""));
 
 /** Each program's code is loaded only when it is the one that was asked for. */
 async function main(): Promise<void> {
-  const line = parseCommandLine(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const { line, ignored } = upstream?.parse(args) ?? { line: parseCommandLine(args), ignored: [] };
   switch (line.command) {
     case "help":
       process.stdout.write(line.text);
@@ -24,9 +28,9 @@ async function main(): Promise<void> {
       process.stdout.write(`tsvdagent ${VERSION}\n`);
       return;
     case "daemon":
-      return (await import("./programs/daemon.ts")).daemon(line.options, programContext());
+      return (await import("./programs/daemon.ts")).daemon(line.options, programContext(line.options.log, ignored));
     case "session":
-      return (await import("./programs/session.ts")).session(line.options, programContext());
+      return (await import("./programs/session.ts")).session(line.options, programContext(line.options.log, ignored));
     case "run":
       return (await import("./programs/run.ts")).run(line.options, programContext());
     case "status": {
@@ -38,8 +42,8 @@ async function main(): Promise<void> {
   }
 }
 
-function programContext(): DaemonContext {
-  let level: LogLevel = "info";
+function programContext(wanted?: string, ignored: readonly string[] = []): DaemonContext {
+  let level = (wanted as LogLevel | undefined) ?? "info";
   const faults = new RecentFaults();
   const log = createLog({
     level: () => level,
@@ -48,16 +52,19 @@ function programContext(): DaemonContext {
     // systemd sets it where stderr goes to the journal.
     journal: process.env.JOURNAL_STREAM !== undefined,
   });
+  for (const option of ignored) log.debug(`--${option}: without effect`);
   const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  const end = (): void => stop.abort();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
   return {
     log,
     faults,
-    setLogLevel: (wanted) => {
-      level = wanted;
+    setLogLevel: (next) => {
+      level = next;
     },
     stop: stop.signal,
-    onReload: (reload) => process.on("SIGHUP", reload),
+    // Upstream's end by it.
+    onReload: (reload) => process.on("SIGHUP", upstream === undefined ? reload : end),
   };
 }
 
@@ -66,6 +73,6 @@ try {
   process.exit(0);
 } catch (error) {
   const isTold = error instanceof ConfigError || error instanceof RunError || error instanceof BackendError;
-  process.stderr.write(`tsvdagent: ${isTold ? describeError(error) : (error as Error).stack}\n`);
-  process.exit(error instanceof ConfigError ? WRONG_WORDS : FAILED);
+  process.stderr.write(`${upstream?.name ?? "tsvdagent"}: ${isTold ? describeError(error) : (error as Error).stack}\n`);
+  process.exit(error instanceof ConfigError ? (upstream?.wrongWords ?? WRONG_WORDS) : FAILED);
 }

@@ -14,15 +14,22 @@ export interface CapabilitiesState {
   /** Counts viewers; what was asked under another number is void. */
   readonly epoch: number;
   readonly viewer: ViewerCaps | undefined;
+  /** We have asked who is there: an answer without a question is one to us. */
+  readonly hasAsked: boolean;
 }
+
+/** A host that has said nothing for this long after the port was opened is asked: `qemu-vdagent` of QEMU 7 waits for it. */
+export const SILENT_HOST_MS = 2000;
 
 export type CapabilitiesInput =
   | { readonly kind: "host-announced"; readonly request: boolean; readonly words: readonly number[] }
+  /** Nothing was heard in the first SILENT_HOST_MS of an opening. */
+  | { readonly kind: "host-silent" }
   | { readonly kind: "viewer-disconnected" }
   | { readonly kind: "port-closed" };
 
 export type CapabilitiesEffect =
-  | { readonly kind: "send-announce"; readonly words: readonly number[] }
+  | { readonly kind: "send-announce"; readonly request: boolean; readonly words: readonly number[] }
   /** Forget everything of the viewer before. */
   | { readonly kind: "begin-viewer"; readonly caps: ViewerCaps }
   | { readonly kind: "update-viewer"; readonly caps: ViewerCaps }
@@ -36,7 +43,7 @@ export interface GuestAbilities {
   readonly volume: boolean;
 }
 
-export const noViewer: CapabilitiesState = { epoch: 0, viewer: undefined };
+export const noViewer: CapabilitiesState = { epoch: 0, viewer: undefined, hasAsked: false };
 
 /** Exactly what is built and switched on. File transfer is not built yet: the host is told not to offer it. */
 export function guestCaps(abilities: GuestAbilities): number[] {
@@ -68,24 +75,31 @@ export function capabilitiesStep(
     case "host-announced": {
       const caps = viewerCaps(input.words);
       if (!input.request) {
+        if (state.viewer !== undefined) return [{ ...state, viewer: caps }, [{ kind: "update-viewer", caps }]];
         // Nobody asked us, so nobody is known to be there: a late answer of a viewer that has gone changes nothing.
-        if (state.viewer === undefined) return [state, []];
-        return [{ ...state, viewer: caps }, [{ kind: "update-viewer", caps }]];
+        if (!state.hasAsked) return [state, []];
+        return [{ epoch: state.epoch + 1, viewer: caps, hasAsked: false }, [{ kind: "begin-viewer", caps }]];
       }
       // Our answer first: until the viewer has it, it reads our clipboard messages under another layout.
       return [
-        { epoch: state.epoch + 1, viewer: caps },
+        { epoch: state.epoch + 1, viewer: caps, hasAsked: false },
         [
           ...(state.viewer === undefined ? [] : [{ kind: "end-viewer" } as const]),
-          { kind: "send-announce", words: ours },
+          { kind: "send-announce", request: false, words: ours },
           { kind: "begin-viewer", caps },
         ],
       ];
     }
+    case "host-silent":
+      // Once an opening: a newer qemu-vdagent closes the port on a second announcement, but speaks first. Where there is
+      // no viewer, spice-server throws it away.
+      if (state.viewer !== undefined) return [state, []];
+      return [{ ...state, hasAsked: true }, [{ kind: "send-announce", request: true, words: ours }]];
     case "viewer-disconnected":
-    case "port-closed":
-      if (state.viewer === undefined) return [state, []];
-      return [{ ...state, viewer: undefined }, [{ kind: "end-viewer" }]];
+    case "port-closed": {
+      const gone = { ...state, viewer: undefined, hasAsked: false };
+      return [gone, state.viewer === undefined ? [] : [{ kind: "end-viewer" }]];
+    }
     default:
       return input satisfies never;
   }

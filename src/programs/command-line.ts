@@ -54,7 +54,7 @@ const halfOfSession = {
 const daemonOptions = {
   ...halfOfDaemon,
   socket,
-  control,
+  control: { ...control, value: "PATH|none", pattern: /^(none|\/.+)$/ },
   ...configured,
   ...asked,
 } as const satisfies Record<string, Option>;

@@ -7,6 +7,7 @@ import {
   guestCaps,
   layoutOf,
   noViewer,
+  SILENT_HOST_MS,
 } from "../features/capabilities.ts";
 import type { ClipboardPolicy } from "../features/clipboard.ts";
 import {
@@ -66,6 +67,7 @@ export class DaemonHalf implements AsyncDisposable {
   readonly #clipboard: DaemonClipboard;
   #session: { readonly link: LinkConnection; isShut: boolean } | undefined;
   #isPortWanted = false;
+  #silence: Disposable | undefined;
   #capabilities: CapabilitiesState = noViewer;
   #pointer: PointerState = restingPointer;
   /** What the viewer wants the screen to be, for a session that comes later. */
@@ -80,7 +82,13 @@ export class DaemonHalf implements AsyncDisposable {
     this.#channel = new AgentChannel(
       parts.openPort,
       {
-        closed: () => this.#capabilitiesInput({ kind: "port-closed" }),
+        opened: () => {
+          this.#silence = parts.clock.after(SILENT_HOST_MS, () => this.#capabilitiesInput({ kind: "host-silent" }));
+        },
+        closed: () => {
+          this.#silence?.[Symbol.dispose]();
+          this.#capabilitiesInput({ kind: "port-closed" });
+        },
         message: (message) => this.#hostSaid(message),
         body: (head, bytes) => (head.name === "CLIPBOARD" ? this.#clipboard.hostBody(head, bytes) : undefined),
         undecodable: (type) => {
@@ -170,6 +178,7 @@ export class DaemonHalf implements AsyncDisposable {
     switch (message.name) {
       case "ANNOUNCE_CAPABILITIES":
         this.#channel.confirm();
+        this.#silence?.[Symbol.dispose]();
         this.#capabilitiesInput({ kind: "host-announced", ...message.value });
         return;
       case "CLIENT_DISCONNECTED":
@@ -220,7 +229,10 @@ export class DaemonHalf implements AsyncDisposable {
     for (const effect of effects) {
       switch (effect.kind) {
         case "send-announce":
-          this.#channel.send({ name: "ANNOUNCE_CAPABILITIES", value: { request: false, words: effect.words } });
+          this.#channel.send({
+            name: "ANNOUNCE_CAPABILITIES",
+            value: { request: effect.request, words: effect.words },
+          });
           break;
         case "begin-viewer":
         case "update-viewer": {

@@ -54,11 +54,14 @@ export async function daemon(options: DaemonOptions, context: DaemonContext): Pr
     fd: given.get("session"),
     connected: (socket) => void parts.agentConnected(socket),
   });
-  await using _control = await listenAt({
-    path: options.control ?? DEFAULT_CONTROL,
-    fd: given.get("control"),
-    connected: (socket) => void parts.personConnected(socket),
-  });
+  await using _control =
+    options.control === "none"
+      ? undefined
+      : await listenAt({
+          path: options.control ?? DEFAULT_CONTROL,
+          fd: given.get("control"),
+          connected: (socket) => void parts.personConnected(socket),
+        });
   let changing = Promise.resolve();
   context.onReload(() => {
     changing = changing.then(async () => {

@@ -17,6 +17,9 @@ import { Logind } from "../system/logind.ts";
 /** After a sign that there may be a desktop: its programs are not all there at once. */
 const LOOKS_MS = [0, 250, 500, 1000, 2000, 4000, 8000] as const;
 
+/** For logind to say what it knows; without it, a desktop is looked for all the same after that. */
+const LOGIND_MS = 3000;
+
 export interface FoundDesktop {
   readonly environment: SessionEnvironment & { readonly DISPLAY: string };
   /** What the session's agent is known by to its like. */
@@ -38,13 +41,15 @@ export async function findDesktop(clock: Clock, log: Log, signal: AbortSignal): 
   const wake = (): void => signs.give();
   signal.addEventListener("abort", wake);
   logind.start();
+  const patientMs = clock.nowMs() + LOGIND_MS;
   let said = false;
   for (let look = 0; !signal.aborted; ) {
     const before = signs.count;
-    const found = await lookAround(uid, logind, own, log);
+    const mayLook = logind.available || clock.nowMs() >= patientMs;
+    const found = mayLook ? await lookAround(uid, logind, own, log) : undefined;
     if (found !== undefined) return found;
-    if (!said) log.info("no desktop yet: waiting for one");
-    said = true;
+    if (mayLook && !said) log.info("no desktop yet: waiting for one");
+    said ||= mayLook;
     const pauseMs = LOOKS_MS[look + 1];
     look += 1;
     if (signs.count !== before) look = 0;

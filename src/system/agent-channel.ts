@@ -32,6 +32,7 @@ export interface BodySink {
 }
 
 export interface AgentChannelHandlers {
+  opened(): void;
   closed(): void;
   message(message: AgentMessage): void;
   /** A body begins; undefined: nobody wants it, it is read over. */
@@ -66,6 +67,7 @@ export class AgentChannel implements AsyncDisposable {
       {
         opened: () => {
           this.#stream = this.#newStream();
+          this.#handlers.opened();
         },
         data: (bytes) => this.#received(bytes),
         closed: () => this.#closed(),

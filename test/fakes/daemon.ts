@@ -29,7 +29,7 @@ export interface DaemonOptions extends FakeHostOptions {
 export async function daemonUnderTest(options: DaemonOptions = {}): Promise<DaemonUnderTest> {
   const clock = new ManualClock();
   const { log, lines } = recordingLog();
-  const session = new FakeSession();
+  const { session, daemonEnd } = FakeSession.inMemory();
   const pointerEvents: InputEvent[] = [];
   const waiting: FakeHost[] = [];
   let openings = 0;
@@ -62,7 +62,7 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
     log,
   });
   const agents = new SessionAgents({ daemon, logins: undefined, version: "0.0.0-test", clock, log });
-  agents.connect(session.daemonEnd, { pid: process.pid, uid: 0 });
+  agents.connect(daemonEnd, { pid: process.pid, uid: 0 });
   return {
     session,
     clock,

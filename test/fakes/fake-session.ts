@@ -11,42 +11,61 @@ type OfKind<K extends Kind> = Extract<LinkControlMessage, { kind: K }>;
 
 export class FakeSession {
   readonly link: LinkConnection;
-  /** The end to give to the daemon's half. */
-  readonly daemonEnd: Duplex;
   readonly messages: LinkControlMessage[] = [];
+  /** Resolves when the daemon's end is gone. */
+  readonly closed: Promise<void>;
   readonly #bodies = new Map<number, IncomingBody>();
+  readonly #arrivals = new Set<() => void>();
+  #isClosed = false;
   #consumed = 0;
+  #nextRequestId = 1;
 
-  constructor() {
-    const [daemonEnd, ours] = duplexPair();
-    this.daemonEnd = daemonEnd;
-    ours.on("close", () => daemonEnd.destroy());
+  /** `ours`: our end of the link. */
+  constructor(ours: Duplex) {
+    let close = (): void => {};
+    this.closed = new Promise((resolve) => {
+      close = resolve;
+    });
     this.link = new LinkConnection(
       ours,
       { role: "session", version: "0.0.0-test", clock: new ManualClock(), log: recordingLog().log },
       {
         // Without a desktop of its own: the port is wanted, and the pointer may go anywhere.
-        ready: () =>
-          this.link.send({ kind: "desktop-geometry", geometry: { width: 0, height: 0, displays: [] } }),
+        ready: () => this.link.send({ kind: "desktop-geometry", geometry: { width: 0, height: 0, displays: [] } }),
         message: (message) => this.#received(message),
-        closed: () => {},
+        closed: () => {
+          this.#isClosed = true;
+          close();
+          this.#notify();
+        },
       },
     );
   }
 
-  /** The next message of this kind that no earlier call has returned. */
-  async next<K extends Kind>(kind: K): Promise<OfKind<K>> {
-    for (let turn = 0; turn < 1000; turn += 1) {
+  /** One in this process, and the end to give to the daemon's half. */
+  static inMemory(): { readonly session: FakeSession; readonly daemonEnd: Duplex } {
+    const [daemonEnd, ours] = duplexPair();
+    ours.on("close", () => daemonEnd.destroy());
+    return { session: new FakeSession(ours), daemonEnd };
+  }
+
+  /** The next message of this kind that no earlier call has returned. Throws after `timeoutMs`. */
+  async next<K extends Kind>(kind: K, timeoutMs = 5000): Promise<OfKind<K>> {
+    const untilMs = performance.now() + timeoutMs;
+    for (;;) {
       const index = this.messages.findIndex((message, at) => at >= this.#consumed && message.kind === kind);
       const found = this.messages[index];
       if (found !== undefined) {
         this.#consumed = index + 1;
         return found as OfKind<K>;
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0 || this.#isClosed) {
+        const said = this.messages.slice(this.#consumed).map((message) => message.kind);
+        throw new Error(`no ${kind} from the daemon's half; it said ${said.join(", ") || "nothing"}`);
+      }
+      await this.#arrival(leftMs);
     }
-    const said = this.messages.slice(this.#consumed).map((message) => message.kind);
-    throw new Error(`no ${kind} from the daemon's half; it said ${said.join(", ") || "nothing"}`);
   }
 
   get unread(): readonly LinkControlMessage[] {
@@ -56,6 +75,11 @@ export class FakeSession {
   /** An application copies. `offer`: the last of the daemon's offers that the session had seen by then. */
   copies(selection: ClipboardSelection, types: readonly number[] = [1], offer = this.#seenOffer(selection)): void {
     this.link.send({ kind: "clipboard-grab", selection, types, offer });
+  }
+
+  /** An application pastes. */
+  pastes(selection: ClipboardSelection, type = 1): void {
+    this.link.send({ kind: "content-request", requestId: this.#nextRequestId++, selection, type });
   }
 
   /** Answers a request of the daemon with this content. */
@@ -83,7 +107,25 @@ export class FakeSession {
   /** A body must be taken when it is named: its end may come with the same bytes. */
   #received(message: LinkControlMessage): void {
     this.messages.push(message);
-    if (message.kind !== "content-answer" || message.bodyId === undefined) return;
-    this.#bodies.set(message.bodyId, this.link.incomingBody(message.bodyId));
+    if (message.kind === "content-answer" && message.bodyId !== undefined)
+      this.#bodies.set(message.bodyId, this.link.incomingBody(message.bodyId));
+    this.#notify();
+  }
+
+  #arrival(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const arrived = (): void => {
+        clearTimeout(timer);
+        this.#arrivals.delete(arrived);
+        // What else the same bytes have set off is done first.
+        setImmediate(resolve);
+      };
+      const timer = setTimeout(arrived, timeoutMs);
+      this.#arrivals.add(arrived);
+    });
+  }
+
+  #notify(): void {
+    for (const arrived of [...this.#arrivals]) arrived();
   }
 }

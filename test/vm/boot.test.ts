@@ -200,7 +200,7 @@ describe("a guest with virtio-gpu and QEMU's own agent end", () => {
   });
 
   test("the agent's port speaks to QEMU", async () => {
-    // QEMU 7.2 answers an announcement and does not speak first, as later ones do.
+    // QEMU 7.2 only answers: without an announcement of ours it says nothing.
     expect(await guest.output([...PORT_BYTES, AGENT_PORT, "10", AGENT_ANNOUNCEMENT])).toMatch(ANNOUNCEMENT);
   });
 });

@@ -29,7 +29,9 @@ export async function makeProductDisk(file: string): Promise<void> {
     cpSync(join(HERE, "guest-tools"), join(staging, "tools"), { recursive: true });
     cpSync(join(HERE, "guest-files"), join(staging, "files"), { recursive: true });
     const options = ["-q", "-t", "ext4", "-L", "product", "-m", "0", "-O", "^has_journal", "-E", "root_owner=0:0"];
-    await run("mke2fs", [...options, "-d", staging, file, SIZE], { timeoutMs: 60_000 });
+    // Not everybody's PATH has the folder mke2fs is in.
+    const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    await run("mke2fs", [...options, "-d", staging, file, SIZE], { timeoutMs: 60_000, env });
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }

@@ -58,6 +58,8 @@ export class LinkConnection implements AsyncDisposable {
       LinkType.CLIPBOARD_DATA,
     );
     duplex.on("data", (bytes: Uint8Array) => {
+      // A stream hands on what it has buffered even after it was destroyed.
+      if (this.#closed) return;
       try {
         frames.push(bytes);
       } catch (error) {

@@ -10,6 +10,7 @@ import {
   type ClipboardViewer,
   clipboardStep,
   emptyClipboard,
+  type GuestPresence,
 } from "../../../src/features/clipboard.ts";
 import { ClipboardSelection, ClipboardType } from "../../../src/wire/agent-constants.ts";
 
@@ -56,6 +57,8 @@ const deeds = {
   "viewer leaves": 1,
   "viewer announces again": 1,
   "session changes": 1,
+  "session shuts": 2,
+  "session opens": 3,
 } as const;
 type What = keyof typeof deeds;
 
@@ -84,6 +87,19 @@ interface Body {
   ended: boolean;
 }
 
+/** What a guest can only do while its session is on the screen. */
+const needsSession: ReadonlySet<What> = new Set([
+  "guest copies",
+  "guest copies what cannot be carried",
+  "guest clears",
+  "guest pastes",
+  "guest cancels",
+  "guest answers",
+  "guest refuses",
+  "session shuts",
+  "session opens",
+]);
+
 /** Mostly what the other side has, for that is what people ask for; now and then anything. */
 function aimed(owners: Owners, other: Owner, selection: ClipboardSelection, index: number): ClipboardSelection {
   const there = selections.filter((each) => owners[each] === other);
@@ -110,6 +126,8 @@ class Conversation {
   #viewerEpoch = 0;
 
   readonly guestOwns = nobody();
+  /** The session on the screen, as it is told the rules. */
+  presence: GuestPresence = "open";
   /** Pastes by number: how often each was answered. */
   readonly #pastes = new Map<number, { answers: number; waits: boolean }>();
   readonly #asks = new Set<number>();
@@ -132,6 +150,7 @@ class Conversation {
 
   do({ what, selection, type, index }: Deed): void {
     const chosen = this.viewer?.selection === false ? CLIPBOARD : selection;
+    if (this.presence === "away" && needsSession.has(what)) return;
     switch (what) {
       case "deliver to daemon": {
         const next = this.#toDaemon.shift();
@@ -234,12 +253,18 @@ class Conversation {
         return;
       }
       case "session changes":
-        for (const paste of this.#pastes.values()) paste.waits = false;
-        this.#asks.clear();
-        this.#cancelledAsks.clear();
-        for (const each of selections) this.guestOwns[each] = "local";
-        this.#step({ kind: "session-left" });
-        return this.#step({ kind: "session-arrived", guest: "open", copied: new Map() });
+        if (this.presence !== "away") this.#sessionLeaves();
+        // Now and then nobody comes for a while.
+        if (index > 0 || this.presence === "away") this.#sessionComes(selection, index);
+        return;
+      case "session shuts":
+        if (this.presence === "shut") return;
+        this.presence = "shut";
+        return this.#step({ kind: "session-shut" });
+      case "session opens":
+        if (this.presence === "open") return;
+        this.presence = "open";
+        return this.#step({ kind: "session-opened" });
       default:
         return what satisfies never;
     }
@@ -248,6 +273,8 @@ class Conversation {
   /** Lets everything under way arrive and everything that waits run out of time, until nothing is left to happen. */
   settle(): void {
     const plain = { selection: CLIPBOARD, type: TEXT, index: 0 };
+    if (this.presence === "away") this.do({ ...plain, what: "session changes", index: 1 });
+    this.do({ ...plain, what: "session opens" });
     for (let round = 0; round < 1000; round += 1) {
       if (this.#toDaemon.length > 0) this.do({ ...plain, what: "deliver to daemon" });
       else if (this.#toViewer.length > 0) this.do({ ...plain, what: "deliver to viewer" });
@@ -281,6 +308,24 @@ class Conversation {
         expect(this.state.selections[selection].serial).toBe(this.viewerSerial[selection]);
       }
     }
+  }
+
+  #sessionLeaves(): void {
+    for (const paste of this.#pastes.values()) paste.waits = false;
+    this.#asks.clear();
+    this.#cancelledAsks.clear();
+    for (const each of selections) this.guestOwns[each] = "local";
+    this.presence = "away";
+    this.#step({ kind: "session-left" });
+  }
+
+  /** Open or shut, and mostly with something that was copied there before. */
+  #sessionComes(selection: ClipboardSelection, index: number): void {
+    this.presence = index % 2 === 1 ? "open" : "shut";
+    const copied = new Map<ClipboardSelection, readonly number[]>(index > 2 ? [[selection, [BMP, TEXT]]] : []);
+    const isTaken = copied.has(selection) && policy.selections.includes(selection);
+    if (isTaken && this.state.selections[selection].owner !== "host") this.guestOwns[selection] = "guest";
+    this.#step({ kind: "session-arrived", guest: this.presence, copied });
   }
 
   #viewerCopies(selection: ClipboardSelection, offered: readonly number[]): void {
@@ -383,9 +428,11 @@ class Conversation {
       case "send-request":
         return this.#send(effect);
       case "offer-in-guest":
+        must(this.presence === "open", "offered to a session that is shut, or away");
         this.guestOwns[effect.selection] = "host";
         return;
       case "withdraw-in-guest": {
+        must(this.presence !== "away", "withdrawn from nobody");
         // What an application has it keeps, but the viewer has taken the selection from it.
         const owner = this.guestOwns[effect.selection];
         this.guestOwns[effect.selection] = owner === "host" ? "nobody" : "local";
@@ -394,6 +441,7 @@ class Conversation {
         return;
       }
       case "ask-guest":
+        must(this.presence === "open", "a session that is shut, or away, is asked");
         must(this.guestOwns[effect.selection] === "guest", "the guest is asked for what it has not");
         this.#asks.add(effect.askId);
         return;
@@ -403,6 +451,7 @@ class Conversation {
       case "refuse-guest":
         return this.#answered(effect.requestId);
       case "open-body":
+        must(this.presence === "open", "content goes to a session that is shut, or away");
         this.#answered(effect.requestId);
         return this.#take(effect.bodyId, "opened", cause);
       case "collect-body":
@@ -430,6 +479,9 @@ class Conversation {
   }
 
   #send(message: Message): void {
+    const isNoNews = message.kind === "send-release" || (message.kind === "send-empty" && message.type === NONE);
+    must(this.presence === "open" || isNoNews, `${message.kind} while the session is ${this.presence}`);
+    if (this.presence === "shut") this.#count(`${message.kind} while shut`);
     must(this.#understood(message.selection), `${message.kind} to nobody who understands it`);
     this.#toViewer.push({ message, epoch: this.#daemonEpoch });
   }
@@ -493,7 +545,14 @@ test("whatever both sides do, every question has one answer, every body one fate
     "refuse-body",
   ])
     expect(seen.get(what), what).toBeGreaterThan(50);
-  for (const what of ["refuse-guest", "cancel-ask", "abort-body", "grab discarded by the viewer"])
+  for (const what of [
+    "refuse-guest",
+    "cancel-ask",
+    "abort-body",
+    "grab discarded by the viewer",
+    "send-empty while shut",
+    "send-release while shut",
+  ])
     expect(seen.get(what), what).toBeGreaterThan(50);
 });
 

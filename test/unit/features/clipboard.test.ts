@@ -27,6 +27,13 @@ const arrived = (viewer: ClipboardViewer = spiceGtk): ClipboardInput => ({ kind:
 const changed = (viewer: ClipboardViewer): ClipboardInput => ({ kind: "viewer-changed", viewer });
 const left: ClipboardInput = { kind: "viewer-left" };
 const sessionLeft: ClipboardInput = { kind: "session-left" };
+const sessionShut: ClipboardInput = { kind: "session-shut" };
+const sessionOpened: ClipboardInput = { kind: "session-opened" };
+/** With what its applications have copied: type lists by selection. */
+const sessionArrived = (
+  guest: "shut" | "open",
+  copied: readonly (readonly [ClipboardSelection, readonly number[]])[] = [],
+): ClipboardInput => ({ kind: "session-arrived", guest, copied: new Map(copied) });
 const limited = (maxBytes: number): ClipboardInput => ({ kind: "viewer-limited", maxBytes });
 const hostGrabbed = (
   serial: number,
@@ -724,6 +731,302 @@ describe("nobody there, or nobody who understands", () => {
     ],
   ])("%s", (_, before, input, effects) => {
     expect(effectsOf(before, input)).toEqual(effects);
+  });
+});
+
+describe("row 60: no session on the screen", () => {
+  const away = [arrived(), sessionLeft];
+  test.each<Row>([
+    ["what the viewer copies is offered to nobody", away, hostGrabbed(0), []],
+    ["and kept for the session that comes", [...away, hostGrabbed(0)], sessionArrived("open"), [offer()]],
+    [
+      "on every selection, with its types",
+      [...away, hostGrabbed(0, CLIPBOARD, [PNG, TEXT]), hostGrabbed(0, PRIMARY)],
+      sessionArrived("open"),
+      [offer([PNG, TEXT]), offer([TEXT], PRIMARY)],
+    ],
+    [
+      "the last copy counts",
+      [...away, hostGrabbed(0, CLIPBOARD, [PNG]), hostGrabbed(1)],
+      sessionArrived("open"),
+      [offer()],
+    ],
+    [
+      "what the viewer has released is not offered",
+      [...away, hostGrabbed(0), hostReleased()],
+      sessionArrived("open"),
+      [],
+    ],
+    ["a release is told to nobody", [...away, hostGrabbed(0)], hostReleased(), []],
+    [
+      "what was offered to the session before is offered to the next",
+      [arrived(), hostGrabbed(0), sessionLeft],
+      sessionArrived("open"),
+      [offer()],
+    ],
+    ["what the viewer asks for is answered NONE", away, hostRequested(), [sendEmpty()]],
+    ["a viewer that goes is told to nobody, and what it had is gone", [...away, hostGrabbed(0)], left, []],
+    ["nothing is offered of a viewer that has gone", [...away, hostGrabbed(0), left], sessionArrived("open"), []],
+    [
+      "nothing is offered of a viewer whose successor came",
+      [...away, hostGrabbed(0), arrived()],
+      sessionArrived("open"),
+      [],
+    ],
+    ["without a viewer nothing is kept", [sessionLeft, hostGrabbed(0)], sessionArrived("open"), []],
+  ])("%s", (_, before, input, effects) => {
+    expect(effectsOf(before, input)).toEqual(effects);
+  });
+});
+
+describe("a session that comes with what was copied there before", () => {
+  const away = [arrived(), sessionLeft];
+  test.each<Row>([
+    ["row 61: tells it", away, sessionArrived("open", [[CLIPBOARD, [TEXT]]]), [sendGrab(0)]],
+    [
+      "of every selection that is shared, and the types that are carried",
+      away,
+      sessionArrived("open", [
+        [CLIPBOARD, [BMP, PNG, TEXT]],
+        [PRIMARY, [TEXT]],
+        [SECONDARY, [TEXT]],
+      ]),
+      [sendGrab(0, CLIPBOARD, [PNG, TEXT]), sendGrab(0, PRIMARY)],
+    ],
+    ["tells nothing of which nothing is carried", away, sessionArrived("open", [[CLIPBOARD, [BMP]]]), []],
+    [
+      "counts on from where the session before it was",
+      [arrived(), guestGrabbed(), sessionLeft],
+      sessionArrived("open", [[CLIPBOARD, [TEXT]]]),
+      [sendGrab(1)],
+    ],
+    [
+      "has to give way to what the viewer has copied, before",
+      [arrived(), hostGrabbed(0), sessionLeft],
+      sessionArrived("open", [[CLIPBOARD, [TEXT]]]),
+      [offer()],
+    ],
+    [
+      "has to give way to what the viewer has copied, meanwhile, and only there",
+      [...away, hostGrabbed(0)],
+      sessionArrived("open", [
+        [CLIPBOARD, [TEXT]],
+        [PRIMARY, [TEXT]],
+      ]),
+      [offer(), sendGrab(0, PRIMARY)],
+    ],
+    ["tells nobody when nobody is there", [sessionLeft], sessionArrived("open", [[CLIPBOARD, [TEXT]]]), []],
+    [
+      "tells the viewer that comes then",
+      [sessionLeft, sessionArrived("open", [[CLIPBOARD, [TEXT]]])],
+      arrived(),
+      [sendGrab(0)],
+    ],
+    ["tells nothing while it is shut", away, sessionArrived("shut", [[CLIPBOARD, [TEXT]]]), []],
+    [
+      "tells it when it is opened",
+      [...away, sessionArrived("shut", [[CLIPBOARD, [TEXT]]])],
+      sessionOpened,
+      [sendGrab(0)],
+    ],
+    ["is offered nothing while it is shut", [...away, hostGrabbed(0)], sessionArrived("shut"), []],
+    [
+      "is offered when it is opened what the viewer has copied, and that stands over its own",
+      [...away, hostGrabbed(0), sessionArrived("shut", [[CLIPBOARD, [TEXT]]])],
+      sessionOpened,
+      [offer()],
+    ],
+    [
+      "is asked for what it has told",
+      [...away, sessionArrived("open", [[CLIPBOARD, [TEXT]]])],
+      hostRequested(),
+      askGuest(1),
+    ],
+  ])("%s", (_, before, input, effects) => {
+    expect(effectsOf(before, input)).toEqual(effects);
+  });
+});
+
+describe("a session that is shut: locked, or a greeter", () => {
+  const shut = [arrived(), sessionShut];
+  const owns = [arrived(), hostGrabbed(0)];
+  test.each<Row>([
+    ["a copy there is not told", shut, guestGrabbed(), []],
+    ["a copy there is told when it is opened", [...shut, guestGrabbed()], sessionOpened, [sendGrab(0)]],
+    [
+      "only the last, with the number that is due then",
+      [arrived(), guestGrabbed(), sessionShut, guestGrabbed(), guestGrabbed(CLIPBOARD, [PNG])],
+      sessionOpened,
+      [sendGrab(1, CLIPBOARD, [PNG])],
+    ],
+    ["what was told before it was shut is not told again", [arrived(), guestGrabbed(), sessionShut], sessionOpened, []],
+    [
+      "a copy that is gone before it is opened is not told",
+      [...shut, guestGrabbed(), guestReleased()],
+      sessionOpened,
+      [],
+    ],
+    [
+      "what was told and is gone is released at once",
+      [arrived(), guestGrabbed(), sessionShut],
+      guestReleased(),
+      [sendRelease()],
+    ],
+    [
+      "so is what was told and is replaced by what cannot be carried",
+      [arrived(), guestGrabbed(), sessionShut],
+      guestGrabbed(CLIPBOARD, [BMP]),
+      [sendRelease()],
+    ],
+    [
+      "not told when opened, when the viewer has copied meanwhile: that is offered",
+      [...shut, guestGrabbed(), hostGrabbed(0)],
+      sessionOpened,
+      [offer()],
+    ],
+    [
+      "told when opened, when it was copied after the viewer's",
+      [...shut, hostGrabbed(0), guestGrabbed()],
+      sessionOpened,
+      [sendGrab(1)],
+    ],
+    [
+      "what the viewer copies is not offered, and takes away what was",
+      [...owns, sessionShut],
+      hostGrabbed(1),
+      [withdraw()],
+    ],
+    [
+      "what the viewer copies is offered when it is opened",
+      [...owns, sessionShut, hostGrabbed(1, CLIPBOARD, [PNG])],
+      sessionOpened,
+      [offer([PNG])],
+    ],
+    ["what the viewer has released meanwhile is not", [...shut, hostGrabbed(0), hostReleased()], sessionOpened, []],
+    ["what the viewer releases is withdrawn at once", [...owns, sessionShut], hostReleased(), [withdraw()]],
+    ["what a viewer had that is gone meanwhile is not offered", [...shut, hostGrabbed(0), left], sessionOpened, []],
+    [
+      "a request is answered NONE, also for what was told before",
+      [arrived(), guestGrabbed(), sessionShut],
+      hostRequested(),
+      [sendEmpty()],
+    ],
+    [
+      "a request is put again when it is opened",
+      [arrived(), guestGrabbed(), sessionShut, sessionOpened],
+      hostRequested(),
+      askGuest(1),
+    ],
+    ["a paste is refused, also of what was offered before", [...owns, sessionShut], guestRequested(1), [refuse(1)]],
+    ["a paste is asked for again when it is opened", [...owns, sessionShut, sessionOpened], guestRequested(1), ask(1)],
+    [
+      "what was asked of it before is answered NONE and stopped",
+      [
+        arrived(),
+        guestGrabbed(),
+        guestGrabbed(PRIMARY),
+        hostRequested(),
+        hostRequested(TEXT, PRIMARY),
+        guestAnswered(2, 9),
+      ],
+      sessionShut,
+      [cancelAsk(1), sendEmpty(), abortBody(9), sendEmpty(NONE, PRIMARY)],
+    ],
+    [
+      "what it asked before is refused or stopped, also what only waited",
+      [...owns, guestRequested(1), guestRequested(2), guestRequested(3), hostAnswered(7)],
+      sessionShut,
+      [abortBody(7), refuse(2), refuse(3)],
+    ],
+    [
+      "an answer of the viewer that comes then is not taken",
+      [...owns, guestRequested(1), sessionShut],
+      hostAnswered(7),
+      [refuseBody(7)],
+    ],
+    [
+      "an answer of the viewer that comes after is not taken",
+      [...owns, guestRequested(1), sessionShut, sessionOpened],
+      hostAnswered(7),
+      [refuseBody(7)],
+    ],
+    [
+      "an answer of its own that comes then is not taken",
+      [arrived(), guestGrabbed(), hostRequested(), sessionShut],
+      guestAnswered(1, 9),
+      [refuseBody(9)],
+    ],
+    [
+      "an answer of its own that comes after is not taken",
+      [arrived(), guestGrabbed(), hostRequested(), sessionShut, sessionOpened],
+      guestAnswered(1, 9),
+      [refuseBody(9)],
+    ],
+    [
+      "content that is whole then is not sent",
+      [arrived(), guestGrabbed(), hostRequested(), guestAnswered(1, 9), sessionShut],
+      finished(9),
+      [],
+    ],
+    [
+      "time that is up then means nothing",
+      [arrived(), guestGrabbed(), hostRequested(), sessionShut],
+      guestSilent(1),
+      [],
+    ],
+    ["shut twice is once", [arrived(), guestGrabbed(), hostRequested(), sessionShut], sessionShut, []],
+    ["a viewer that comes then is told nothing", [guestGrabbed(), sessionShut], arrived(), []],
+    [
+      "a viewer that came then is told when it is opened, also what its predecessor knew",
+      [arrived(), guestGrabbed(), sessionShut, arrived()],
+      sessionOpened,
+      [sendGrab(0)],
+    ],
+    [
+      "a viewer that learns of PRIMARY then is told nothing",
+      [arrived(bare), guestGrabbed(PRIMARY), sessionShut],
+      changed(spiceGtk),
+      [],
+    ],
+    [
+      "a viewer that learned of PRIMARY then is told when it is opened",
+      [arrived(bare), guestGrabbed(PRIMARY), sessionShut, changed(spiceGtk)],
+      sessionOpened,
+      [sendGrab(0, PRIMARY)],
+    ],
+    ["opened without a viewer: nothing", [sessionShut, guestGrabbed()], sessionOpened, []],
+    [
+      "opened without a viewer: the one that comes is told",
+      [sessionShut, guestGrabbed(), sessionOpened],
+      arrived(),
+      [sendGrab(0)],
+    ],
+    ["it goes: what was told is released", [arrived(), guestGrabbed(), sessionShut], sessionLeft, [sendRelease()]],
+    [
+      "it goes: what it kept to itself does not come back with another",
+      [...shut, guestGrabbed(), sessionLeft],
+      sessionArrived("open"),
+      [],
+    ],
+  ])("%s", (_, before, input, effects) => {
+    expect(effectsOf(before, input)).toEqual(effects);
+  });
+
+  test("both count the same after it: the viewer's grab is taken, and ours when it is opened carries the next number", () => {
+    const state = stateAfter(arrived(), guestGrabbed(), sessionShut, guestGrabbed(), hostGrabbed(1), guestGrabbed());
+    expect(state.selections[CLIPBOARD]).toMatchObject({ owner: "guest", serial: 2, isHeld: true });
+    const [opened, effects] = clipboardStep(state, sessionOpened, policy);
+    expect(effects).toEqual([sendGrab(2)]);
+    expect(opened.selections[CLIPBOARD]).toMatchObject({ owner: "guest", serial: 3, isHeld: false });
+  });
+
+  test("what the viewer has copied is still there when a copy that it never heard of is gone", () => {
+    // While it was shut: copied, and the application ended. The viewer goes on believing, rightly, that it owns.
+    expect(effectsOf([...owns, sessionShut, guestGrabbed(), guestReleased()], sessionOpened)).toEqual([offer()]);
+  });
+
+  test("what the viewer has copied is still there for the next session when one that was shut is gone", () => {
+    expect(effectsOf([...owns, sessionShut, guestGrabbed(), sessionLeft], sessionArrived("open"))).toEqual([offer()]);
   });
 });
 

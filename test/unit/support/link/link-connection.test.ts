@@ -219,6 +219,21 @@ describe.each(["extended", "plain"] as const)("an end that speaks the %s dialect
   });
 });
 
+it("a link that was closed for a frame too large hears nothing of what had come with it, nor is it ready then", async () => {
+  const [left, right] = connectedPair();
+  const end = new End(left, "daemon");
+  const raw = new RawEnd(right);
+  const header = encoded({ kind: "viewer-left" });
+  new DataView(header.buffer).setUint32(12, 0xffffffff, true);
+  raw.raw(header);
+  raw.content(0, 1, numbered(5));
+  raw.send({ kind: "viewer-left" });
+  await until(() => end.closed > 0);
+  await settled();
+  expect(end.calls).toEqual(["closed"]);
+  expect(end.logged.lines).toHaveLength(1);
+});
+
 it("a link is closed once when the other end breaks with an error", async () => {
   const [left] = duplexPair();
   const broken = new End(left, "daemon");

@@ -425,7 +425,7 @@ describe("what they ask", () => {
     await settled();
     expect(raw.heard).toHaveLength(1);
     expect(await failure(body.write(numbered(1)))).toBe("link.closed");
-    expect(openSpoolFiles()).toBe(0);
+    await until(() => openSpoolFiles() === 0);
   });
 
   it("and whose content no disk can keep is answered NONE", async () => {
