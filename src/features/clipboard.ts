@@ -340,11 +340,11 @@ function sessionOpened(before: ClipboardState, policy: ClipboardPolicy): Step {
 function sessionLeft(before: ClipboardState): Step {
   const effects: ClipboardEffect[] = [];
   let state: ClipboardState = { ...before, guest: "away", guestRequests: [], hostRequests: [] };
-  for (const request of before.guestRequests) {
-    if (typeof request.phase === "object") effects.push({ kind: "abort-body", bodyId: request.phase.bodyId });
-  }
+  // Its agent may live on, off the screen: there nobody is to wait in vain, nor to be offered what cannot be had.
+  for (const request of before.guestRequests) effects.push(...giveUpGuestRequest(request));
   for (const request of before.hostRequests) effects.push(...refuseHost(request));
   for (const selection of allSelections) {
+    if (state.selections[selection].owner === "host") effects.push(...withdrawal(before, selection));
     if (state.selections[selection].owner !== "guest") continue;
     state = owned(state, selection, "nobody", []);
     if (canTell(state, selection)) effects.push({ kind: "send-release", selection });

@@ -75,7 +75,7 @@ export function sessionsStep(state: SessionsState, input: SessionsInput): Step {
     case "agent-left":
       return chosen({ ...state, agents: state.agents.filter((agent) => agent.agentId !== input.agentId) });
     case "screen-changed":
-      return chosen({ ...state, screen: input.session });
+      return screenChanged(state, input.session);
     default:
       return input satisfies never;
   }
@@ -97,9 +97,18 @@ function reasonAgainst({ agents, screen }: SessionsState, peer: Peer): string | 
   return undefined;
 }
 
+/** An agent of the user manager outlives the login session it was met in, and is the next one's too. */
+function screenChanged(before: SessionsState, session: LoginSession | undefined): Step {
+  const [state, effects] = chosen({ ...before, screen: session });
+  if (session === undefined || state.agents.some((agent) => agent.sessionId === session.id)) return [state, effects];
+  const ofUser = state.agents.filter((agent) => agent.isAccepted && agent.peer.uid === session.uid);
+  return [state, [...effects, ...ofUser.map(({ agentId }) => ({ kind: "identify", agentId }) as const)]];
+}
+
 function identified(state: SessionsState, agentId: number, session: LoginSession | undefined): Step {
   const agent = state.agents.find((open) => open.agentId === agentId);
   if (agent === undefined) return [state, []];
+  if (agent.isAccepted) return movedTo(state, agent, session);
   const refused = (reason: string): Step => [
     { ...state, agents: state.agents.filter((open) => open !== agent) },
     [{ kind: "refuse", agentId, reason }],
@@ -110,6 +119,14 @@ function identified(state: SessionsState, agentId: number, session: LoginSession
   const other = state.agents.find((open) => open.isAccepted && open.sessionId === session.id);
   if (other !== undefined) return refused(`session ${session.id} has an agent already, process ${other.peer.pid}`);
   return accepted(state, agentId, session.id);
+}
+
+/** Its user's session is another one now; what cannot be told or is taken changes nothing. */
+function movedTo(state: SessionsState, agent: Agent, session: LoginSession | undefined): Step {
+  if (session === undefined || session.uid !== agent.peer.uid || session.seat === "") return [state, []];
+  if (state.agents.some((other) => other.sessionId === session.id)) return [state, []];
+  const agents = state.agents.map((other) => (other === agent ? { ...agent, sessionId: session.id } : other));
+  return chosen({ ...state, agents });
 }
 
 function accepted(state: SessionsState, agentId: number, sessionId: string | undefined): Step {

@@ -22,9 +22,41 @@ const BODY_IDLE_MS = 5000;
 const SLOW_DISK_BYTES = 4 * 1024 * 1024;
 const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 
-/** What applications of a session have copied. */
-export type Copied = ReadonlyMap<ClipboardSelection, readonly number[]>;
+/** What the daemon knows of one session's selections, whether it is on the screen or not: they live as long as its link. */
+export class SessionSelections {
+  readonly #copied = new Map<ClipboardSelection, readonly number[]>();
+  readonly #offers = new Map<ClipboardSelection, number>();
 
+  /** What its applications have copied, and nothing of the viewer's has replaced. */
+  get copied(): ReadonlyMap<ClipboardSelection, readonly number[]> {
+    return this.#copied;
+  }
+
+  /** Something of the viewer's is offered to it; the offer's number. */
+  offer(selection: ClipboardSelection): number {
+    const offer = (this.#lastOffer(selection) + 1) >>> 0;
+    this.#offers.set(selection, offer);
+    this.#copied.delete(selection);
+    return offer;
+  }
+
+  /** An application has copied. False: it crossed an offer on the way, and is over when that arrives. */
+  grab(selection: ClipboardSelection, types: readonly number[], seenOffer: number): boolean {
+    if (seenOffer !== this.#lastOffer(selection)) return false;
+    this.#copied.set(selection, types);
+    return true;
+  }
+
+  release(selection: ClipboardSelection): void {
+    this.#copied.delete(selection);
+  }
+
+  #lastOffer(selection: ClipboardSelection): number {
+    return this.#offers.get(selection) ?? 0;
+  }
+}
+
+/** Of a session's grabs those that `SessionSelections` has let pass. */
 export type ClipboardLinkMessage = Extract<
   LinkControlMessage,
   { readonly kind: `clipboard-${string}` | `content-${string}` }
@@ -39,8 +71,7 @@ export class DaemonClipboard implements AsyncDisposable {
   readonly #pumps = new Set<Promise<void>>();
   #state: ClipboardState = emptyClipboard;
   #session: LinkConnection | undefined;
-  /** How often something was offered to the session on each selection. */
-  readonly #offers = new Map<ClipboardSelection, number>();
+  #selections = new SessionSelections();
   /** Bodies that a rule has been told of and no pump has taken over yet, or that a pump may be told to stop. */
   readonly #bodies = new Map<number, Body>();
   #nextBodyId = 1;
@@ -58,9 +89,11 @@ export class DaemonClipboard implements AsyncDisposable {
     for (const effect of effects) this.#act(effect);
   }
 
-  attach(session: LinkConnection, isShut: boolean, copied: Copied): void {
+  attach(session: LinkConnection, isShut: boolean, selections: SessionSelections): void {
     this.#session = session;
-    this.#offers.clear();
+    this.#selections = selections;
+    // A copy: what is offered to it takes away from what it has copied.
+    const copied = new Map(selections.copied);
     this.input({ kind: "session-arrived", guest: isShut ? "shut" : "open", copied });
   }
 
@@ -99,10 +132,8 @@ export class DaemonClipboard implements AsyncDisposable {
   sessionSaid(message: ClipboardLinkMessage): void {
     switch (message.kind) {
       case "clipboard-grab": {
-        const { selection, types, offer } = message;
-        // It crossed an offer of ours on the way: the session takes the selection for that one when it arrives.
-        if (offer === (this.#offers.get(selection) ?? 0)) this.input({ kind: "guest-grabbed", selection, types });
-        return;
+        const { selection, types } = message;
+        return this.input({ kind: "guest-grabbed", selection, types });
       }
       case "clipboard-release":
         return this.input({ kind: "guest-released", selection: message.selection });
@@ -148,8 +179,7 @@ export class DaemonClipboard implements AsyncDisposable {
       }
       case "offer-in-guest": {
         const { selection, types } = effect;
-        const offer = ((this.#offers.get(selection) ?? 0) + 1) >>> 0;
-        this.#offers.set(selection, offer);
+        const offer = this.#selections.offer(selection);
         return this.#session?.send({ kind: "clipboard-grab", selection, types, offer });
       }
       case "withdraw-in-guest":

@@ -33,7 +33,7 @@ import type { AgentMessage } from "../wire/catalogue.ts";
 import type { GraphicsDeviceInfo } from "../wire/graphics-device-info.ts";
 import type { DesktopGeometry } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
-import { type Copied, DaemonClipboard } from "./daemon-clipboard.ts";
+import { DaemonClipboard, type SessionSelections } from "./daemon-clipboard.ts";
 
 export interface DaemonParts {
   readonly openPort: PortOpener;
@@ -51,7 +51,7 @@ export interface ArrivingSession {
   readonly isShut: boolean;
   /** Undefined until its desktop is known; the port stays closed until then. */
   readonly geometry: DesktopGeometry | undefined;
-  readonly copied: Copied;
+  readonly selections: SessionSelections;
 }
 
 export interface DaemonStatus {
@@ -109,13 +109,13 @@ export class DaemonHalf implements AsyncDisposable {
   }
 
   /** The session that is on the screen from now on; the one before must be detached. Its messages go to `sessionSaid`. */
-  attach({ link, isShut, geometry, copied }: ArrivingSession): void {
+  attach({ link, isShut, geometry, selections }: ArrivingSession): void {
     this.#session = { link, isShut };
     if (this.#graphics !== undefined) link.send({ kind: "graphics-device-info", info: this.#graphics });
     if (isShut) link.send({ kind: "file-transfer-disabled" });
     if (this.#monitors !== undefined) link.send({ kind: "monitors-config", config: this.#monitors });
     if (!isShut) this.#tellVolumes();
-    this.#clipboard.attach(link, isShut, copied);
+    this.#clipboard.attach(link, isShut, selections);
     if (geometry !== undefined) this.#geometryKnown(geometry);
   }
 
@@ -131,6 +131,8 @@ export class DaemonHalf implements AsyncDisposable {
   detach(): void {
     if (this.#session === undefined) return;
     this.#clipboard.detach();
+    // In this turn: the next session may be attached in it, and the port, with what it knows of the viewer, closes only after.
+    this.#capabilitiesInput({ kind: "port-closed" });
     this.#session = undefined;
     this.#isPortWanted = false;
     this.#channel.stop();

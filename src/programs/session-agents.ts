@@ -15,12 +15,14 @@ import { describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
-import type { ClipboardSelection } from "../wire/agent-constants.ts";
 import type { DesktopGeometry, FeatureReport } from "../wire/link/messages.ts";
+import { SessionSelections } from "./daemon-clipboard.ts";
 import type { DaemonHalf } from "./daemon-half.ts";
 
 /** For logind to say whose session a connection is of; nothing of it is read before. */
 const IDENTIFY_MS = 2000;
+/** For an agent that was let in to say its first words: until then it keeps its session's place from a better one. */
+const FIRST_WORDS_MS = 10_000;
 
 /** Whom to ask about sessions. */
 export interface LoginSessions {
@@ -55,7 +57,7 @@ interface Connection {
   link: LinkConnection | undefined;
   isReady: boolean;
   geometry: DesktopGeometry | undefined;
-  readonly copied: Map<ClipboardSelection, readonly number[]>;
+  readonly selections: SessionSelections;
   features: readonly FeatureReport[];
 }
 
@@ -84,7 +86,7 @@ export class SessionAgents implements AsyncDisposable {
       link: undefined,
       isReady: false,
       geometry: undefined,
-      copied: new Map(),
+      selections: new SessionSelections(),
       features: [],
     });
     duplex.on("error", () => {});
@@ -162,17 +164,25 @@ export class SessionAgents implements AsyncDisposable {
     const connection = this.#connections.get(agentId);
     if (connection === undefined) return;
     const { version, clock } = this.#options;
+    const silence = clock.after(FIRST_WORDS_MS, () => {
+      this.#log.warn(`${this.#describe(agentId)}: not a word of its agent, process ${connection.peer.pid}: let go`);
+      connection.duplex.destroy();
+    });
     connection.link = new LinkConnection(
       connection.duplex,
       { role: "daemon", version, clock, log: this.#log.of("link") },
       {
         ready: () => {
+          silence[Symbol.dispose]();
           connection.isReady = true;
           this.#log.info(`agent of ${this.#describe(agentId)} connected, ${connection.link?.dialect}`);
           if (this.#state.active?.agentId === agentId) this.#attach(agentId);
         },
         message: (message) => this.#received(agentId, connection, message),
-        closed: () => this.#gone(agentId),
+        closed: () => {
+          silence[Symbol.dispose]();
+          this.#gone(agentId);
+        },
       },
     );
     connection.duplex.resume();
@@ -199,10 +209,10 @@ export class SessionAgents implements AsyncDisposable {
     // Not before its first words: until then we do not know how to speak to it.
     if (connection?.link === undefined || !connection.isReady || this.#attached === agentId) return;
     this.#attached = agentId;
-    const { link, geometry, copied } = connection;
+    const { link, geometry, selections } = connection;
     const isShut = this.#state.active?.isShut === true;
     this.#log.info(`${this.#describe(agentId)} is on the screen${isShut ? ", locked or not of a user" : ""}`);
-    this.#options.daemon.attach({ link, isShut, geometry, copied });
+    this.#options.daemon.attach({ link, isShut, geometry, selections });
   }
 
   #detach(): void {
@@ -217,10 +227,10 @@ export class SessionAgents implements AsyncDisposable {
         connection.geometry = message.geometry;
         break;
       case "clipboard-grab":
-        connection.copied.set(message.selection, message.types);
+        if (!connection.selections.grab(message.selection, message.types, message.offer)) return;
         break;
       case "clipboard-release":
-        connection.copied.delete(message.selection);
+        connection.selections.release(message.selection);
         break;
       case "session-report":
         connection.features = message.features;

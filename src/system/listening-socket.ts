@@ -30,8 +30,9 @@ export async function listenAt({ path, fd, connected }: ListenOptions): Promise<
     await listening(server, path, () => server.listen({ fd }));
   }
   return {
-    // Node removes the path of a socket that it has made itself.
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+    // Node removes the path of a socket that it has made itself. Its word that the server is closed is not waited for: it
+    // comes only when everybody who is connected has gone.
+    [Symbol.asyncDispose]: async () => void server.close(),
   };
 }
 

@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import type { Peer } from "../features/sessions.ts";
 import type { BusSignal } from "../support/bus/bus-connection.ts";
-import { asFlag, asPath, type BusValue } from "../support/bus/bus-values.ts";
+import { asDictionary, asFlag, asPath, type BusValue } from "../support/bus/bus-values.ts";
 import type { CallOptions } from "../support/bus/message-bus.ts";
 import { type Clock, sleep } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
@@ -23,8 +23,10 @@ interface Known {
 interface Reading {
   readonly path: string;
   isRemoved: boolean;
-  /** The last Lock (true) or Unlock. */
-  lockSignal: boolean | undefined;
+  /** What the last signal about its lock said, of whichever kind. */
+  isLocked: boolean | undefined;
+  /** What the last change of LockedHint said. */
+  lockedHint: boolean | undefined;
 }
 
 interface Unread {
@@ -73,10 +75,7 @@ export class Logind implements AsyncDisposable {
       this.#bus.subscribe(loginSignals.manager, (signal) => this.#managerSaid(signal)),
       this.#bus.subscribe(loginSignals.seatChanged, () => this.#mark({ seat: true })),
       this.#bus.subscribe(loginSignals.session, (signal) => this.#sessionSaid(signal)),
-      // Not by what the signal carries: State changes with Active, and is not in it.
-      this.#bus.subscribe(loginSignals.sessionChanged, ({ path }) => {
-        if (this.#known.has(path)) this.#mark({ session: path });
-      }),
+      this.#bus.subscribe(loginSignals.sessionChanged, (signal) => this.#sessionChanged(signal)),
       this.#bus.watchName(LOGIN_SERVICE, (owner) => this.#lives(owner !== undefined)),
     );
   }
@@ -164,11 +163,29 @@ export class Logind implements AsyncDisposable {
 
   #sessionSaid({ path, member }: BusSignal): void {
     if (member !== "Lock" && member !== "Unlock") return;
-    const isLocked = member === "Lock";
-    for (const reading of this.#readings) if (reading.path === path) reading.lockSignal = isLocked;
+    this.#locked(path, member === "Lock");
+  }
+
+  /** All but LockedHint is read, not taken from here: State changes with Active, and no signal has it. */
+  #sessionChanged({ path, body }: BusSignal): void {
+    if (this.#known.has(path)) this.#mark({ session: path });
+    const { LockedHint } = asDictionary(body[1], "PropertiesChanged");
+    if (LockedHint === undefined) return;
+    const lockedHint = asFlag(LockedHint, "Session.LockedHint");
+    this.#locked(path, lockedHint, lockedHint);
+  }
+
+  /** By signal, where only their order counts; one that is locked and opened again shows nothing of it when it is read. */
+  #locked(path: string, isLocked: boolean, lockedHint?: boolean): void {
+    for (const reading of this.#readings) {
+      if (reading.path !== path) continue;
+      reading.isLocked = isLocked;
+      reading.lockedHint = lockedHint ?? reading.lockedHint;
+    }
     const known = this.#known.get(path);
     if (known === undefined) return;
-    this.#known.set(path, { ...known, session: { ...known.session, isLocked } });
+    const session = { ...known.session, isLocked };
+    this.#known.set(path, { session, lockedHint: lockedHint ?? known.lockedHint });
     this.#publish();
   }
 
@@ -249,7 +266,7 @@ export class Logind implements AsyncDisposable {
   /** The session as it is now, if it is there and chosen: from here on it is known. */
   async #readIf(choice: Choice, path: string | undefined, options: CallOptions): Promise<LoginSession | undefined> {
     if (path === undefined) return undefined;
-    const reading: Reading = { path, isRemoved: false, lockSignal: undefined };
+    const reading: Reading = { path, isRemoved: false, isLocked: undefined, lockedHint: undefined };
     this.#readings.add(reading);
     try {
       const properties = await this.#service.sessionProperties(path, options);
@@ -260,17 +277,18 @@ export class Logind implements AsyncDisposable {
     }
   }
 
-  #keep(
-    choice: Choice,
-    { path, lockSignal }: Reading,
-    properties: Readonly<Record<string, BusValue>>,
-  ): LoginSession | undefined {
-    const { lockedHint, ...read } = readSession(path, properties);
+  #keep(choice: Choice, reading: Reading, properties: Readonly<Record<string, BusValue>>): LoginSession | undefined {
+    const { path } = reading;
+    const { lockedHint: readHint, ...read } = readSession(path, properties);
     const known = this.#known.get(path);
+    const lockedHint = reading.lockedHint ?? readHint;
     const hasChanged = known === undefined || known.lockedHint !== lockedHint;
     let isLocked = hasChanged ? lockedHint : known.session.isLocked;
-    // Which of the two was last cannot be told, so it is not open before both say so.
-    if (lockSignal !== undefined) isLocked = lockSignal || lockedHint;
+    if (reading.isLocked !== undefined) {
+      // The hint was read, a Lock or Unlock came meanwhile: which was last cannot be told, so both must say that it is open.
+      const isUnclear = hasChanged && reading.lockedHint === undefined;
+      isLocked = reading.isLocked || (isUnclear && lockedHint);
+    }
     const session = { ...read, isLocked };
     if (!choice(session)) return undefined;
     this.#known.set(path, { session, lockedHint });

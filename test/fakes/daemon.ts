@@ -1,20 +1,29 @@
 // The daemon's half between a fake host and a fake session, on a port in memory and with time that stands still.
 import { duplexPair } from "node:stream";
 import type { InputEvent } from "../../src/features/pointer.ts";
+import type { Peer } from "../../src/features/sessions.ts";
 import { DaemonHalf } from "../../src/programs/daemon-half.ts";
-import { SessionAgents } from "../../src/programs/session-agents.ts";
+import { type LoginSessions, SessionAgents } from "../../src/programs/session-agents.ts";
 import { PortError } from "../../src/support/errors.ts";
 import { ClipboardSelection, ClipboardType } from "../../src/wire/agent-constants.ts";
+import type { DesktopGeometry } from "../../src/wire/link/messages.ts";
 import { FakeHost, type FakeHostOptions } from "./fake-host.ts";
 import { FakeSession } from "./fake-session.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { recordingLog } from "./recording-log.ts";
 
 export interface DaemonUnderTest extends AsyncDisposable {
+  readonly daemon: DaemonHalf;
+  readonly agents: SessionAgents;
+  /** The first session; it is not connected where somebody is asked about sessions. */
   readonly session: FakeSession;
+  /** Another session's agent connects. */
+  connects(peer?: Peer, geometry?: DesktopGeometry | null): FakeSession;
   readonly clock: ManualClock;
   readonly logged: readonly string[];
   readonly pointerEvents: readonly InputEvent[];
+  /** Width and height that the pointer's device was given, oldest first. */
+  readonly pointerRanges: readonly (readonly [number, number])[];
   /** How often the port has been opened. */
   readonly openings: number;
   /** The host of the present opening; waits for one, moving time on. */
@@ -24,13 +33,20 @@ export interface DaemonUnderTest extends AsyncDisposable {
 export interface DaemonOptions extends FakeHostOptions {
   readonly pointer?: boolean;
   readonly maxBytes?: number;
+  /** Of the first session; null: not known yet. */
+  readonly geometry?: DesktopGeometry | null;
+  /** Who is asked about sessions. */
+  readonly logins?: LoginSessions;
 }
+
+const ourselves: Peer = { pid: process.pid, uid: 0 };
 
 export async function daemonUnderTest(options: DaemonOptions = {}): Promise<DaemonUnderTest> {
   const clock = new ManualClock();
   const { log, lines } = recordingLog();
-  const { session, daemonEnd } = FakeSession.inMemory();
+  const { session, daemonEnd } = FakeSession.inMemory(options.geometry);
   const pointerEvents: InputEvent[] = [];
+  const pointerRanges: (readonly [number, number])[] = [];
   const waiting: FakeHost[] = [];
   let openings = 0;
   const daemon = new DaemonHalf({
@@ -48,7 +64,7 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
         ? undefined
         : {
             open: async () => {},
-            setRange: () => {},
+            setRange: (width, height) => void pointerRanges.push([width, height]),
             emit: (events) => pointerEvents.push(...events) > 0,
             [Symbol.asyncDispose]: async () => {},
           },
@@ -61,13 +77,24 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
     clock,
     log,
   });
-  const agents = new SessionAgents({ daemon, logins: undefined, version: "0.0.0-test", clock, log });
-  agents.connect(daemonEnd, { pid: process.pid, uid: 0 });
+  const agents = new SessionAgents({ daemon, logins: options.logins, version: "0.0.0-test", clock, log });
+  if (options.logins === undefined) {
+    agents.connect(daemonEnd, ourselves);
+    await session.ready;
+  }
   return {
+    daemon,
+    agents,
     session,
+    connects: (peer = ourselves, geometry) => {
+      const next = FakeSession.inMemory(geometry);
+      agents.connect(next.daemonEnd, peer);
+      return next.session;
+    },
     clock,
     logged: lines,
     pointerEvents,
+    pointerRanges,
     get openings() {
       return openings;
     },

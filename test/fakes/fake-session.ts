@@ -3,15 +3,21 @@ import { type Duplex, duplexPair } from "node:stream";
 import type { IncomingBody, LinkControlMessage } from "../../src/support/link/dialect.ts";
 import { LinkConnection } from "../../src/support/link/link-connection.ts";
 import type { ClipboardSelection } from "../../src/wire/agent-constants.ts";
+import type { DesktopGeometry } from "../../src/wire/link/messages.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { recordingLog } from "./recording-log.ts";
 
 type Kind = LinkControlMessage["kind"];
 type OfKind<K extends Kind> = Extract<LinkControlMessage, { kind: K }>;
 
+/** Without a desktop of its own: the port is wanted, and the pointer may go anywhere. */
+const anyDesktop: DesktopGeometry = { width: 0, height: 0, displays: [] };
+
 export class FakeSession {
   readonly link: LinkConnection;
   readonly messages: LinkControlMessage[] = [];
+  /** Resolves when both sides know how they speak; nothing may be sent before. */
+  readonly ready: Promise<void>;
   /** Resolves when the daemon's end is gone. */
   readonly closed: Promise<void>;
   readonly #bodies = new Map<number, IncomingBody>();
@@ -20,8 +26,12 @@ export class FakeSession {
   #consumed = 0;
   #nextRequestId = 1;
 
-  /** `ours`: our end of the link. */
-  constructor(ours: Duplex) {
+  /** `ours`: our end of the link. `geometry` is told as soon as somebody listens; null: the desktop is not known yet. */
+  constructor(ours: Duplex, geometry: DesktopGeometry | null = anyDesktop) {
+    let begin = (): void => {};
+    this.ready = new Promise((resolve) => {
+      begin = resolve;
+    });
     let close = (): void => {};
     this.closed = new Promise((resolve) => {
       close = resolve;
@@ -30,8 +40,10 @@ export class FakeSession {
       ours,
       { role: "session", version: "0.0.0-test", clock: new ManualClock(), log: recordingLog().log },
       {
-        // Without a desktop of its own: the port is wanted, and the pointer may go anywhere.
-        ready: () => this.link.send({ kind: "desktop-geometry", geometry: { width: 0, height: 0, displays: [] } }),
+        ready: () => {
+          if (geometry !== null) this.tells(geometry);
+          begin();
+        },
         message: (message) => this.#received(message),
         closed: () => {
           this.#isClosed = true;
@@ -43,10 +55,11 @@ export class FakeSession {
   }
 
   /** One in this process, and the end to give to the daemon's half. */
-  static inMemory(): { readonly session: FakeSession; readonly daemonEnd: Duplex } {
+  static inMemory(geometry?: DesktopGeometry | null): { readonly session: FakeSession; readonly daemonEnd: Duplex } {
     const [daemonEnd, ours] = duplexPair();
     ours.on("close", () => daemonEnd.destroy());
-    return { session: new FakeSession(ours), daemonEnd };
+    daemonEnd.on("close", () => ours.destroy());
+    return { session: new FakeSession(ours, geometry), daemonEnd };
   }
 
   /** The next message of this kind that no earlier call has returned. Throws after `timeoutMs`. */
@@ -70,6 +83,19 @@ export class FakeSession {
 
   get unread(): readonly LinkControlMessage[] {
     return this.messages.slice(this.#consumed);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** How its desktop lies. */
+  tells(geometry: DesktopGeometry): void {
+    this.link.send({ kind: "desktop-geometry", geometry });
+  }
+
+  leaves(): Promise<void> {
+    return this.link[Symbol.asyncDispose]();
   }
 
   /** An application copies. `offer`: the last of the daemon's offers that the session had seen by then. */

@@ -209,7 +209,7 @@ describe("trouble", () => {
     expect(await within("the next call", codeOf(logind.sessionOfPeer({ pid: 77, uid: ME })), 500)).toMatch(
       /^bus\.(lost|unreachable)$/,
     );
-    await sleep(Math.max(0, 1000 - (monotonicMs() - killedMs)));
+    await sleep(Math.max(0, 500 - (monotonicMs() - killedMs)));
     await bus.restart();
     const restartedMs = monotonicMs();
     await fake.hang(false);

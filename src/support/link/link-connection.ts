@@ -17,6 +17,8 @@ const EXTENSION = 1;
 const HELLO_TIMEOUT_MS = 1000;
 /** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
 const COPIED_DATA_BYTES = 4096;
+/** What waits for a half that does not read; more, and it is given up. Content alone never comes to that, for its credit. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
 export interface LinkOptions {
   readonly role: "daemon" | "session";
@@ -154,6 +156,7 @@ export class LinkConnection implements AsyncDisposable {
     return {
       put: (frame: LinkFrame) => {
         if (this.#closed) return;
+        if (duplex.writableLength > MAX_UNREAD_BYTES) return this.#fail("the other half does not read");
         if (frame.data.length < COPIED_DATA_BYTES) {
           duplex.write(encodeLinkFrame(frame));
           return;

@@ -3,6 +3,8 @@ import { Duplex } from "node:stream";
 import { FakeSession } from "../../fakes/fake-session.ts";
 import { type PeerProcess, startProcess } from "./processes.ts";
 
+/** Debian's own: another one on PATH may be out of another user's reach. */
+export const PYTHON = "/usr/bin/python3";
 /** Waits for a byte of leave; then it is a pipe between its own ends and the socket, until one of them ends. */
 const RELAY = `
 import os, select, socket, sys
@@ -47,7 +49,7 @@ export class Knocker implements AsyncDisposable {
   }
 
   static async start(socket: string, uid?: number): Promise<Knocker> {
-    return new Knocker(await startAs(uid, "python3", ["-c", RELAY, socket], { stdin: "pipe", stdout: "pipe" }));
+    return new Knocker(await startAs(uid, PYTHON, ["-c", RELAY, socket], { stdin: "pipe", stdout: "pipe" }));
   }
 
   get pid(): number {

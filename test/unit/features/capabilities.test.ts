@@ -21,9 +21,13 @@ const ours = [0x1234];
 
 const asked = { kind: "host-announced", request: true, words: spiceGtkWords } as const;
 const told = { kind: "host-announced", request: false, words: spiceGtkWords } as const;
-const sendOurs = { kind: "send-announce", words: ours };
-const known: CapabilitiesState = { epoch: 7, viewer: spiceGtk };
-const forgotten: CapabilitiesState = { epoch: 7, viewer: undefined };
+const silent = { kind: "host-silent" } as const;
+const sendOurs = { kind: "send-announce", request: false, words: ours };
+const askOurs = { kind: "send-announce", request: true, words: ours };
+const known: CapabilitiesState = { epoch: 7, viewer: spiceGtk, hasAsked: false };
+const forgotten: CapabilitiesState = { epoch: 7, viewer: undefined, hasAsked: false };
+/** Nobody is known, and we have asked who is there. */
+const asking: CapabilitiesState = { ...forgotten, hasAsked: true };
 
 const rows: readonly {
   readonly name: string;
@@ -36,21 +40,21 @@ const rows: readonly {
     name: "row 2: the first viewer that asks is answered once, before anything is begun for it",
     before: noViewer,
     input: asked,
-    after: { epoch: 1, viewer: spiceGtk },
+    after: { epoch: 1, viewer: spiceGtk, hasAsked: false },
     effects: [sendOurs, { kind: "begin-viewer", caps: spiceGtk }],
   },
   {
     name: "a viewer that asks while one is known is a new one: answered once, begun anew, under the next number",
     before: known,
     input: { ...asked, words: [0] },
-    after: { epoch: 8, viewer: plain },
+    after: { epoch: 8, viewer: plain, hasAsked: false },
     effects: [{ kind: "end-viewer" }, sendOurs, { kind: "begin-viewer", caps: plain }],
   },
   {
     name: "a viewer after one that left gets the next number",
     before: forgotten,
     input: asked,
-    after: { epoch: 8, viewer: spiceGtk },
+    after: { epoch: 8, viewer: spiceGtk, hasAsked: false },
     effects: [sendOurs, { kind: "begin-viewer", caps: spiceGtk }],
   },
   {
@@ -64,7 +68,7 @@ const rows: readonly {
     name: "row 3: an announce that does not ask only updates the viewer that is known",
     before: known,
     input: { ...told, words: [] },
-    after: { epoch: 7, viewer: plain },
+    after: { epoch: 7, viewer: plain, hasAsked: false },
     effects: [{ kind: "update-viewer", caps: plain }],
   },
   {
@@ -93,6 +97,48 @@ const rows: readonly {
     before: noViewer,
     input: { kind: "port-closed" },
     after: noViewer,
+    effects: [],
+  },
+  {
+    name: "a host that stays silent is asked who is there",
+    before: forgotten,
+    input: silent,
+    after: asking,
+    effects: [askOurs],
+  },
+  {
+    name: "a host that has a viewer is not asked, whatever it has said last",
+    before: known,
+    input: silent,
+    after: known,
+    effects: [],
+  },
+  {
+    name: "whoever answers our question is a viewer, and is not answered in turn",
+    before: asking,
+    input: told,
+    after: { epoch: 8, viewer: spiceGtk, hasAsked: false },
+    effects: [{ kind: "begin-viewer", caps: spiceGtk }],
+  },
+  {
+    name: "whoever asks after our question is answered as ever",
+    before: asking,
+    input: asked,
+    after: { epoch: 8, viewer: spiceGtk, hasAsked: false },
+    effects: [sendOurs, { kind: "begin-viewer", caps: spiceGtk }],
+  },
+  {
+    name: "our question is void when the port closes: the host behind it was never asked",
+    before: asking,
+    input: { kind: "port-closed" },
+    after: forgotten,
+    effects: [],
+  },
+  {
+    name: "our question is void when a viewer disconnects: what comes then is its late answer",
+    before: asking,
+    input: { kind: "viewer-disconnected" },
+    after: forgotten,
     effects: [],
   },
 ];

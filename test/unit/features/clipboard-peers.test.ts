@@ -311,12 +311,16 @@ class Conversation {
   }
 
   #sessionLeaves(): void {
-    for (const paste of this.#pastes.values()) paste.waits = false;
+    // Nothing may come of its leaving that may not while it is shut.
+    this.presence = "shut";
+    this.#step({ kind: "session-left" });
+    this.presence = "away";
     this.#asks.clear();
     this.#cancelledAsks.clear();
-    for (const each of selections) this.guestOwns[each] = "local";
-    this.presence = "away";
-    this.#step({ kind: "session-left" });
+    for (const each of selections) {
+      must(this.guestOwns[each] !== "host", "it is left with an offer of the viewer's");
+      this.guestOwns[each] = "local";
+    }
   }
 
   /** Open or shut, and mostly with something that was copied there before. */

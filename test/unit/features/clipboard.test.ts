@@ -396,7 +396,13 @@ describe("guest to viewer", () => {
       sessionLeft,
       [cancelAsk(1), sendEmpty(), abortBody(9), sendEmpty(), sendRelease(), sendRelease(PRIMARY)],
     ],
-    ["row 60: a session without anything goes unnoticed", [arrived(), hostGrabbed(0)], sessionLeft, []],
+    ["row 60: a session without anything goes unnoticed", [arrived()], sessionLeft, []],
+    [
+      "row 60: what the viewer offered there is withdrawn, for nobody there could have it any more",
+      [arrived(), hostGrabbed(0), hostGrabbed(0, PRIMARY)],
+      sessionLeft,
+      [withdraw(), withdraw(PRIMARY)],
+    ],
   ])("%s", (_, before, input, effects) => {
     expect(effectsOf(before, input)).toEqual(effects);
   });
@@ -724,10 +730,10 @@ describe("nobody there, or nobody who understands", () => {
       [cancelAsk(1), abortBody(9)],
     ],
     [
-      "a session that goes drops its own questions unanswered and stops their data",
+      "a session that goes: its own questions are refused, their data is stopped",
       [arrived(), hostGrabbed(0), guestRequested(1), guestRequested(2), hostAnswered(7)],
       sessionLeft,
-      [abortBody(7)],
+      [abortBody(7), refuse(2), withdraw()],
     ],
   ])("%s", (_, before, input, effects) => {
     expect(effectsOf(before, input)).toEqual(effects);

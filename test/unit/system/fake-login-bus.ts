@@ -80,9 +80,9 @@ export class FakeLoginBus implements LoginBus {
     this.#signal({ path: pathOf(id), interface: "org.freedesktop.login1.Session", member, body: [] });
   }
 
-  propertiesChanged(path: string): void {
+  propertiesChanged(path: string, values: Readonly<Record<string, BusValue>> = {}): void {
     const name = path === SEAT_PATH ? "Seat" : "Session";
-    const body = [`org.freedesktop.login1.${name}`, {}, []];
+    const body = [`org.freedesktop.login1.${name}`, values, []];
     this.#signal({ path, interface: "org.freedesktop.DBus.Properties", member: "PropertiesChanged", body });
   }
 

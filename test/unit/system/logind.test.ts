@@ -210,6 +210,50 @@ describe("locked", () => {
     expect(logind.activeSession?.isLocked).toBe(false);
   });
 
+  test("by the last of both: locked by signal, a hint that comes and goes before it can be read opens it", async () => {
+    const { bus, logind } = await bench();
+    bus.sessionSays("1", "Lock");
+    bus.propertiesChanged(pathOf("1"), { LockedHint: true });
+    bus.propertiesChanged(pathOf("1"), { LockedHint: false });
+    expect(logind.activeSession?.isLocked).toBe(false);
+    await settled();
+    expect(logind.activeSession?.isLocked).toBe(false);
+  });
+
+  test.each([true, false])("a hint that changes to %s while an older one is on its way", async (lockedHint) => {
+    const { bus, logind } = await bench();
+    bus.addSession("1", { lockedHint: !lockedHint });
+    bus.hold();
+    bus.propertiesChanged(pathOf("1"));
+    await settled();
+    bus.addSession("1", { lockedHint });
+    bus.propertiesChanged(pathOf("1"), { LockedHint: lockedHint });
+    bus.release();
+    await settled();
+    expect(logind.activeSession?.isLocked).toBe(lockedHint);
+  });
+
+  test("of a session that is read for the first time: what came meanwhile counts", async () => {
+    const { bus, logind } = await bench();
+    bus.addSession("2", { lockedHint: true });
+    bus.hold();
+    bus.managerSays("SessionNew", "2", pathOf("2"));
+    await settled();
+    bus.addSession("2");
+    bus.propertiesChanged(pathOf("2"), { LockedHint: false });
+    bus.release();
+    await settled();
+    expect(logind.sessionsOfUser(1000)).toMatchObject([{ id: "1" }, { id: "2", isLocked: false }]);
+  });
+
+  test("a hint that is none is an error that the bus reports, and all is read", async () => {
+    const { bus, logind } = await bench();
+    bus.addSession("1", { state: "closing" });
+    expect(() => bus.propertiesChanged(pathOf("1"), { LockedHint: 1 })).toThrow(BackendError);
+    await settled();
+    expect(logind.activeSession?.state).toBe("closing");
+  });
+
   test.each([
     ["Lock", false, true],
     ["Unlock", true, true],

@@ -134,18 +134,25 @@ describe.each(states)("to an end that is %s", (state) => {
   }, 30_000);
 });
 
-it.each(["extended", "plain"] as const)(
-  "whoever asks and asks in the %s dialect and never reads an answer is given up: what waits for it does not grow",
-  async (dialect) => {
+it.each(["extended", "plain", "plain, amid content"] as const)(
+  "whoever asks and asks (%s) and never reads an answer is given up: what waits for it does not grow",
+  async (how) => {
+    const dialect = how === "extended" ? "extended" : "plain";
     const { end, raw } = await hostileTo(dialect);
+    raw.duplex.pause();
+    let requests = 0;
     end.onMessage = (message) => {
       end.messages.length = 0;
       end.calls.length = 0;
-      // As the daemon does for a session that is not on the screen.
-      if (message.kind === "content-request" && dialect === "extended")
-        end.link.send({ kind: "content-answer", requestId: message.requestId, type: 0 });
+      if (message.kind !== "content-request") return;
+      requests += 1;
+      const { requestId } = message;
+      if (how === "plain, amid content" && requests === 1) {
+        const body = end.link.openBody();
+        end.link.send({ kind: "content-answer", requestId, type: 1, bodyId: body.id });
+        void body.write(new Uint8Array(MIB)).then(() => body.end(true));
+      } else end.link.send({ kind: "content-answer", requestId, type: 0 });
     };
-    raw.duplex.pause();
     const before = memoryInUse();
     for (let count = 0; count < 200_000 && !raw.isClosed; count++) {
       if (dialect === "extended") raw.send({ kind: "content-request", requestId: count, selection: 0, type: 1 });
@@ -153,6 +160,7 @@ it.each(["extended", "plain"] as const)(
       if (count % 1000 === 0) await settled();
     }
     await settled();
+    expect(requests).toBeGreaterThan(1000);
     expect(memoryInUse() - before).toBeLessThan(FLAT_BYTES);
   },
   30_000,

@@ -138,8 +138,10 @@ export class RawEnd {
 }
 
 export async function until(met: () => boolean): Promise<void> {
-  for (let turns = 0; !met(); turns++) {
-    if (turns > 10_000) throw new Error("it does not come to pass");
+  // The disk may take its time.
+  const untilMs = performance.now() + 4000;
+  while (!met()) {
+    if (performance.now() > untilMs) throw new Error("it does not come to pass");
     await turn();
   }
 }

@@ -39,6 +39,7 @@ function channelOn(messages: AgentMessage[]) {
   const opened: Opened[] = [];
   const clock = new ManualClock();
   const handlers: AgentChannelHandlers = {
+    opened: () => {},
     closed: () => {},
     message: (message) => messages.push(message),
     body: () => undefined,
