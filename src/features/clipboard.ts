@@ -29,8 +29,8 @@ interface SelectionState {
   readonly serial: number;
   /** The host left a question about what it offers unanswered. */
   readonly silent: boolean;
-  /** The guest's, and the viewer is not to know of it before the session is opened. */
-  readonly isHeld: boolean;
+  /** What the guest has copied since, while the viewer was not to know of it; it counts when the session is opened. */
+  readonly held: readonly number[] | undefined;
 }
 
 /** The guest wants content of the viewer. */
@@ -165,7 +165,7 @@ export type ClipboardEffect =
 
 type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
 
-const unowned: SelectionState = { owner: "nobody", types: [], serial: 0, silent: false, isHeld: false };
+const unowned: SelectionState = { owner: "nobody", types: [], serial: 0, silent: false, held: undefined };
 
 export const emptyClipboard: ClipboardState = {
   viewer: undefined,
@@ -327,12 +327,14 @@ function sessionOpened(before: ClipboardState, policy: ClipboardPolicy): Step {
   let state: ClipboardState = { ...before, guest: "open" };
   const effects: ClipboardEffect[] = [];
   for (const selection of allSelections) {
-    const { owner, types, isHeld } = state.selections[selection];
-    if (owner === "host") effects.push(offer(selection, types));
-    if (owner !== "guest" || !isHeld) continue;
-    const [next, grab] = grabFor(state, selection, types, policy);
+    const { owner, types, held } = state.selections[selection];
+    if (held === undefined) {
+      if (owner === "host") effects.push(offer(selection, types));
+      continue;
+    }
+    const [next, grabs] = guestGrabbed(state, selection, held, policy);
     state = next;
-    effects.push(...grab);
+    effects.push(...grabs);
   }
   return [state, effects];
 }
@@ -344,6 +346,7 @@ function sessionLeft(before: ClipboardState): Step {
   for (const request of before.guestRequests) effects.push(...giveUpGuestRequest(request));
   for (const request of before.hostRequests) effects.push(...refuseHost(request));
   for (const selection of allSelections) {
+    state = changed(state, selection, { held: undefined });
     if (state.selections[selection].owner === "host") effects.push(...withdrawal(before, selection));
     if (state.selections[selection].owner !== "guest") continue;
     state = owned(state, selection, "nobody", []);
@@ -372,7 +375,8 @@ function hostGrabbed(
   const [cleared, effects] = refuseHostRequests(before, selection);
   const types = policy.types.filter((type) => input.types.includes(type));
   const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
-  const [state, refused] = refuseUnoffered(owned(cleared, selection, "host", ordered), selection);
+  const taken = changed(owned(cleared, selection, "host", ordered), selection, { held: undefined });
+  const [state, refused] = refuseUnoffered(taken, selection);
   // A session that is not open hears of it when it is.
   const news = state.guest === "open" ? [offer(selection, ordered)] : withdrawal(state, selection);
   return [state, [...effects, ...news, ...refused]];
@@ -382,8 +386,10 @@ function offer(selection: ClipboardSelection, types: readonly number[]): Clipboa
   return types.length > 0 ? { kind: "offer-in-guest", selection, types } : { kind: "withdraw-in-guest", selection };
 }
 
-function withdrawal({ guest }: ClipboardState, selection: ClipboardSelection): ClipboardEffect[] {
-  return guest === "away" ? [] : [{ kind: "withdraw-in-guest", selection }];
+/** Where the guest has copied since, there is nothing of the viewer's to withdraw. */
+function withdrawal({ guest, selections }: ClipboardState, selection: ClipboardSelection): ClipboardEffect[] {
+  const isThere = guest !== "away" && selections[selection].held === undefined;
+  return isThere ? [{ kind: "withdraw-in-guest", selection }] : [];
 }
 
 function hostRequested(state: ClipboardState, selection: ClipboardSelection, type: number): Step {
@@ -450,13 +456,16 @@ function guestGrabbed(
   const types = offered.filter((type) => policy.types.includes(type));
   // Nothing of it can be carried: for the viewer that is the same as nothing there.
   if (types.length === 0) return guestReleased(before, selection);
+  if (before.guest !== "open") return [changed(before, selection, { held: types }), []];
   const [cleared, effects] = refuseHostRequests(before, selection);
-  const [state, refused] = refuseUnoffered(owned(cleared, selection, "guest", types), selection);
+  const taken = changed(owned(cleared, selection, "guest", types), selection, { held: undefined });
+  const [state, refused] = refuseUnoffered(taken, selection);
   const [next, grab] = grabFor(state, selection, types, policy);
   return [next, [...effects, ...refused, ...grab]];
 }
 
 function guestReleased(before: ClipboardState, selection: ClipboardSelection): Step {
+  before = changed(before, selection, { held: undefined });
   if (before.selections[selection].owner !== "guest") return [before, []];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const state = owned(cleared, selection, "nobody", []);
@@ -537,11 +546,10 @@ function grabFor(
   types: readonly number[],
   policy: ClipboardPolicy,
 ): Step {
-  if (state.guest !== "open") return [changed(state, selection, { isHeld: true }), []];
+  if (state.guest !== "open") return [changed(state, selection, { held: types }), []];
   if (!canTell(state, selection) || !policy.selections.includes(selection)) return [state, []];
   const { serial } = state.selections[selection];
-  const told = changed(state, selection, { serial: (serial + 1) >>> 0, isHeld: false });
-  return [told, [{ kind: "send-grab", selection, serial, types }]];
+  return [changed(state, selection, { serial: (serial + 1) >>> 0 }), [{ kind: "send-grab", selection, serial, types }]];
 }
 
 /** The viewer understands a message about this selection. */
@@ -556,7 +564,7 @@ function owned(
   owner: SelectionState["owner"],
   types: readonly number[],
 ): ClipboardState {
-  return changed(state, selection, { owner, types, silent: false, isHeld: false });
+  return changed(state, selection, { owner, types, silent: false });
 }
 
 function changed(

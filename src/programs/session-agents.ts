@@ -239,6 +239,8 @@ export class SessionAgents implements AsyncDisposable {
     }
     if (agentId === this.#attached) this.#options.daemon.sessionSaid(message);
     else if (message.kind === "content-request") this.#refuseContent(agentId, connection, message.requestId);
+    else if (message.kind === "content-answer" && message.bodyId !== undefined)
+      connection.link?.incomingBody(message.bodyId).cancel();
   }
 
   #refuseContent(agentId: number, { link }: Connection, requestId: number): void {

@@ -88,7 +88,7 @@ export class DisplayFollower implements AsyncDisposable {
       return;
     }
     if (layout === undefined) return this.#log.info("layout kept: the viewer has every display off");
-    if (sameLayout(layout, current)) return;
+    if (sameLayout(layout, current)) return this.#events.fault(undefined);
     if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return;
     await this.#apply(layout, current);
   }

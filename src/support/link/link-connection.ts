@@ -2,7 +2,13 @@
 // The first frames settle how it is spoken: our extension where both sides know it, else as upstream's halves do.
 import type { Duplex } from "node:stream";
 import { DecodeError } from "../../wire/bytes.ts";
-import { encodeLinkFrame, encodeLinkHeader, type LinkFrame, LinkFrameStream } from "../../wire/link/frame.ts";
+import {
+  encodeLinkFrame,
+  encodeLinkHeader,
+  type LinkFrame,
+  LinkFrameStream,
+  MAX_FRAME_DATA_BYTES,
+} from "../../wire/link/frame.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
@@ -18,7 +24,8 @@ const HELLO_TIMEOUT_MS = 1000;
 /** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
 const COPIED_DATA_BYTES = 4096;
 /** What waits for a half that does not read; more, and it is given up. Content alone never comes to that, for its credit. */
-const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+const MAX_UNREAD_FRAMES = 16 * 1024;
 
 export interface LinkOptions {
   readonly role: "daemon" | "session";
@@ -44,6 +51,8 @@ export class LinkConnection implements AsyncDisposable {
   #dialect: LinkDialect | undefined;
   #peerVersion: string | undefined;
   #helloTimer: Disposable | undefined;
+  #hasGuessed = false;
+  #unreadFrames = 0;
   #closed = false;
 
   constructor(duplex: Duplex, options: LinkOptions, handlers: LinkHandlers) {
@@ -109,11 +118,18 @@ export class LinkConnection implements AsyncDisposable {
   #received(message: LinkMessage): void {
     // A message may close us; those that came with it are for nobody then.
     if (this.#closed) return;
-    if (this.#dialect !== undefined) return this.#dialect.receive(message);
+    if (this.#dialect !== undefined) {
+      // Its answer came after we had guessed, and it takes us to speak as it does.
+      if (message.kind === "hello" && this.#hasGuessed) return this.#fail("its hello came too late");
+      return this.#dialect.receive(message);
+    }
     const { role, version, clock, log } = this.#options;
     if (message.kind === "version" && role === "session") {
       this.#peerVersion = message.version;
-      this.#helloTimer ??= clock.after(HELLO_TIMEOUT_MS, () => this.#settled());
+      this.#helloTimer ??= clock.after(HELLO_TIMEOUT_MS, () => {
+        this.#hasGuessed = true;
+        this.#settled();
+      });
       return;
     }
     if (message.kind === "hello") {
@@ -153,17 +169,25 @@ export class LinkConnection implements AsyncDisposable {
 
   #writer(): FrameWriter {
     const duplex = this.#duplex;
+    const { log } = this.#options;
+    const written = (): void => {
+      this.#unreadFrames -= 1;
+    };
     return {
       put: (frame: LinkFrame) => {
         if (this.#closed) return;
-        if (duplex.writableLength > MAX_UNREAD_BYTES) return this.#fail("the other half does not read");
-        if (frame.data.length < COPIED_DATA_BYTES) {
-          duplex.write(encodeLinkFrame(frame));
+        const { length } = frame.data;
+        if (length > MAX_FRAME_DATA_BYTES) return log.warn(`message of type ${frame.type} dropped: ${length} bytes`);
+        if (duplex.writableLength > MAX_UNREAD_BYTES || this.#unreadFrames > MAX_UNREAD_FRAMES)
+          return this.#fail("the other half does not read");
+        this.#unreadFrames += 1;
+        if (length < COPIED_DATA_BYTES) {
+          duplex.write(encodeLinkFrame(frame), written);
           return;
         }
         duplex.cork();
-        duplex.write(encodeLinkHeader(frame, frame.data.length));
-        duplex.write(frame.data);
+        duplex.write(encodeLinkHeader(frame, length));
+        duplex.write(frame.data, written);
         duplex.uncork();
       },
       putHead: (frame, bytes) => {

@@ -10,6 +10,8 @@ import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, Outgoi
 
 /** Requests open at once, either way. */
 const MAX_REQUESTS = 1024;
+/** Frames that wait for the end of another. */
+const MAX_WAITING = 16 * 1024;
 /** Waiting for the disk: from here on a writer is held back, and from there on the body is given up. */
 const SLOW_DISK_BYTES = 4 * 1024 * 1024;
 const DEAD_DISK_BYTES = 64 * 1024 * 1024;
@@ -17,6 +19,12 @@ const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 interface Content {
   readonly selection: ClipboardSelection;
   readonly type: number;
+}
+
+/** Content that is all there. */
+interface WholeContent {
+  readonly content: Content;
+  readonly spool: Spool;
 }
 
 interface Question extends Content {
@@ -36,9 +44,9 @@ export class PlainDialect implements LinkDialect {
   readonly #offers = new Map<ClipboardSelection, number>();
   /** Where the data of the frame under way goes. */
   #receiving: SpooledBody | undefined;
-  /** Frames that wait for the end of the one under way. */
-  #waiting: LinkFrame[] = [];
-  #sending: Promise<void> | undefined;
+  /** What waits, in its order, for the end of the content that is under way. */
+  #waiting: (LinkFrame | WholeContent)[] = [];
+  #isSending = false;
   #nextId = 1;
   #closed = false;
 
@@ -164,7 +172,7 @@ export class PlainDialect implements LinkDialect {
     this.#outgoing.clear();
     this.#theirs.clear();
     this.#asked.length = 0;
-    this.#waiting = [];
+    for (const item of this.#waiting.splice(0)) if ("spool" in item) void item.spool[Symbol.asyncDispose]();
   }
 
   #refuse({ selection }: Content): void {
@@ -174,24 +182,31 @@ export class PlainDialect implements LinkDialect {
   #put(message: LinkMessage): void {
     if (this.#closed) return;
     const frame = encodeLinkMessage(message);
-    if (this.#sending === undefined) this.#wire.put(frame);
-    else this.#waiting.push(frame);
+    if (!this.#isSending) this.#wire.put(frame);
+    else this.#wait(frame);
   }
 
   #sendContent(content: Content, spool: Spool): void {
-    const before = this.#sending ?? Promise.resolve();
-    const sending = before
-      .then(() => this.#sendWhole(content, spool))
-      .finally(() => {
-        for (const frame of this.#waiting.splice(0)) this.#wire.put(frame);
-        if (this.#sending === sending) this.#sending = undefined;
-      });
-    this.#sending = sending;
+    this.#wait({ content, spool });
+    if (!this.#isSending) void this.#sendWaiting();
   }
 
-  async #sendWhole(content: Content, body: Spool): Promise<void> {
+  #wait(item: LinkFrame | WholeContent): void {
+    if (this.#waiting.length >= MAX_WAITING) this.#wire.fail("the other half does not read");
+    else this.#waiting.push(item);
+  }
+
+  async #sendWaiting(): Promise<void> {
+    this.#isSending = true;
+    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
+      if ("spool" in item) await this.#sendWhole(item);
+      else this.#wire.put(item);
+    }
+    this.#isSending = false;
+  }
+
+  async #sendWhole({ content, spool: body }: WholeContent): Promise<void> {
     await using spool = body;
-    if (this.#closed) return;
     this.#wire.putHead(encodeLinkMessage({ kind: "clipboard-data", ...content }), spool.writtenBytes);
     try {
       for await (const piece of spool) {

@@ -36,6 +36,16 @@ export function checkUinput(system: UinputSystem, fd: number): void {
 }
 
 /**
+ * The largest position the device announces for so many pixels: one less than it will say. libinput spreads positions over
+ * 1 + maximum steps, and X cuts off what is behind the point: with the true maximum every pixel but the first arrives as
+ * the one before it (641 of 2084 as 640.99), which at an edge is on another monitor. So each arrives as itself and less
+ * than one, and the last is clamped to itself.
+ */
+function announcedMaximum(sizePx: number): number {
+  return Math.max(1, sizePx - 2);
+}
+
+/**
  * On a descriptor that has none: positions from 0 to the size less one. Throws what the system throws.
  * INPUT_PROP_DIRECT stays unset: with it the device would be a touch screen.
  */
@@ -48,8 +58,8 @@ export function createTablet(system: UinputSystem, fd: number, { widthPx, height
   system.ioctlInt(fd, UI_SET_ABSBIT, ABS_X);
   system.ioctlInt(fd, UI_SET_ABSBIT, ABS_Y);
   system.ioctlBuffer(fd, UI_DEV_SETUP, deviceSetup());
-  system.ioctlBuffer(fd, UI_ABS_SETUP, axisSetup(ABS_X, widthPx - 1));
-  system.ioctlBuffer(fd, UI_ABS_SETUP, axisSetup(ABS_Y, heightPx - 1));
+  system.ioctlBuffer(fd, UI_ABS_SETUP, axisSetup(ABS_X, announcedMaximum(widthPx)));
+  system.ioctlBuffer(fd, UI_ABS_SETUP, axisSetup(ABS_Y, announcedMaximum(heightPx)));
   system.ioctlInt(fd, UI_DEV_CREATE, 0);
 }
 

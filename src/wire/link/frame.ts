@@ -85,7 +85,7 @@ export class LinkFrameStream {
     this.#left -= piece.length;
     if (this.#isStreamed) this.#sink.dataPiece(piece);
     // What waits for the rest of its frame must outlive the caller's buffer.
-    else this.#pieces.push(this.#left > 0 ? piece.slice() : piece);
+    else this.#pieces.push(this.#left > 0 ? new Uint8Array(piece) : piece);
     if (this.#left === 0) this.#complete();
     return piece.length;
   }

@@ -1020,10 +1020,10 @@ describe("a session that is shut: locked, or a greeter", () => {
 
   test("both count the same after it: the viewer's grab is taken, and ours when it is opened carries the next number", () => {
     const state = stateAfter(arrived(), guestGrabbed(), sessionShut, guestGrabbed(), hostGrabbed(1), guestGrabbed());
-    expect(state.selections[CLIPBOARD]).toMatchObject({ owner: "guest", serial: 2, isHeld: true });
+    expect(state.selections[CLIPBOARD]).toMatchObject({ owner: "host", serial: 2, held: [1] });
     const [opened, effects] = clipboardStep(state, sessionOpened, policy);
     expect(effects).toEqual([sendGrab(2)]);
-    expect(opened.selections[CLIPBOARD]).toMatchObject({ owner: "guest", serial: 3, isHeld: false });
+    expect(opened.selections[CLIPBOARD]).toMatchObject({ owner: "guest", serial: 3, held: undefined });
   });
 
   test("what the viewer has copied is still there when a copy that it never heard of is gone", () => {

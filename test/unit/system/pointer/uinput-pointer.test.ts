@@ -97,7 +97,7 @@ describe("the device", () => {
     ]);
     pointer.setRange(1024, 768);
     const calls = kernel.taken();
-    expect(calls).toEqual(making(FD, "ff030000", "ff020000"));
+    expect(calls).toEqual(making(FD, "fe030000", "fe020000"));
     const images = calls.filter(([name]) => name === "ioctlBuffer").map(([, , , hex]) => String(hex).length / 2);
     expect(images).toEqual([92, 28, 28]);
     expect(lines).toEqual(["info: device made: 1024x768"]);
@@ -114,7 +114,7 @@ describe("the device", () => {
     pointer.setRange(1024, 768);
     expect(kernel.taken()).toEqual([]);
     pointer.setRange(3840, 2160);
-    expect(kernel.taken()).toEqual([["ioctlInt", FD, UI_DEV_DESTROY, 0], ...making(FD, "ff0e0000", "6f080000")]);
+    expect(kernel.taken()).toEqual([["ioctlInt", FD, UI_DEV_DESTROY, 0], ...making(FD, "fe0e0000", "6e080000")]);
   });
 
   test("comes as soon as it is open, if the size was known before", async () => {
@@ -266,7 +266,7 @@ describe("a device that fails", () => {
     kernel.refuse = ([name]) => (name === "write" && failures-- > 0 ? errorOf("EINVAL") : undefined);
     expect(pointer.emit([x(11), key(0x110, 1), syn])).toBe(true);
     const calls = kernel.taken();
-    expect(calls.slice(1, -1)).toEqual([["ioctlInt", FD, UI_DEV_DESTROY, 0], ...making(FD, "ff030000", "ff020000")]);
+    expect(calls.slice(1, -1)).toEqual([["ioctlInt", FD, UI_DEV_DESTROY, 0], ...making(FD, "fe030000", "fe020000")]);
     expect(written(calls)).toEqual([
       [x(11), key(0x110, 1), syn],
       [x(11), y(20), key(0x110, 1), syn],
@@ -297,7 +297,7 @@ describe("a device that fails", () => {
     expect(kernel.taken()).toEqual([
       ["open", PATH],
       ["ioctlBuffer", FD + 1, UI_GET_VERSION, "00000000"],
-      ...making(FD + 1, "ff030000", "ff020000"),
+      ...making(FD + 1, "fe030000", "fe020000"),
     ]);
     expect(pointer.emit([x(13), y(20), syn])).toBe(true);
     expect(written()).toEqual([[x(13), y(20), syn]]);
@@ -311,7 +311,7 @@ describe("a device that fails", () => {
     kernel.refuse = () => undefined;
     pointer.setRange(640, 480);
     await settled();
-    expect(kernel.taken().slice(2)).toEqual(making(FD + 1, "7f020000", "df010000"));
+    expect(kernel.taken().slice(2)).toEqual(making(FD + 1, "7e020000", "de010000"));
     expect(pointer.emit([x(1), syn])).toBe(true);
   });
 
