@@ -178,7 +178,30 @@ describe("row 85: which one is on the screen", () => {
     ["not one of another session", [screen(two), connected(1)], identified(1, one), [accept(1)]],
     ["the one that is there when its session comes", both, screen(two), [activate(2)]],
     ["at a switch the one goes before the other comes", [...both, screen(one)], screen(two), [deactivate, activate(2)]],
-    ["none, when a session without an agent comes", [...both, screen(one)], screen(session("3")), [deactivate]],
+    [
+      "none, when a session without an agent comes; its user's agents are asked for anew, they may have moved",
+      [...both, screen(one)],
+      screen(session("3")),
+      [deactivate, { kind: "identify", agentId: 1 }],
+    ],
+    [
+      "the one that has moved there, in its user's next session",
+      [...both, screen(one), screen(session("3"))],
+      identified(1, session("3")),
+      [activate(1)],
+    ],
+    [
+      "none, when the one that was asked for has not moved",
+      [...both, screen(one), screen(session("3"))],
+      identified(1, one),
+      [],
+    ],
+    [
+      "none, when whose it is cannot be told any more",
+      [...both, screen(one), screen(session("3"))],
+      identified(1, undefined),
+      [],
+    ],
     ["none, while the seat switches", [...both, screen(one)], screen(undefined), [deactivate]],
     ["and the same again after it", [...both, screen(one), screen(undefined)], screen(one), [activate(1)]],
     ["the same, when the same session is told again", [...both, screen(one)], screen(session("1")), []],
@@ -337,7 +360,13 @@ test("whatever happens, at most one agent is active, it is always the one of the
         for (const effect of effects) {
           switch (effect.kind) {
             case "identify":
-              expect(input).toMatchObject({ kind: "agent-connected", agentId: effect.agentId });
+              // A new one, or one whose user has a session on the screen that nobody serves.
+              if (input.kind !== "agent-connected") {
+                expect(input.kind).toBe("screen-changed");
+                expect(uids.get(effect.agentId)).toBe(onScreen?.uid);
+                expect(inside.has(effect.agentId)).toBe(true);
+                expect([...inside.values()].map((its) => its?.id)).not.toContain(onScreen?.id);
+              }
               unknown.push(effect.agentId);
               break;
             case "accept":
@@ -375,7 +404,13 @@ test("whatever happens, at most one agent is active, it is always the one of the
           nextId += 1;
         } else if (deed.what === "is identified") {
           const [agentId] = unknown.splice(deed.index % (unknown.length || 1), 1);
-          if (agentId !== undefined) step(identified(agentId, deed.session));
+          if (agentId === undefined) continue;
+          const isTaken = [...inside].some(([other, its]) => other !== agentId && its?.id === deed.session?.id);
+          const isTheirs = deed.session !== undefined && deed.session.uid === uids.get(agentId);
+          // It may have moved to another session of its user that is free.
+          if (inside.has(agentId) && isTheirs && !isTaken && deed.session?.seat !== "")
+            inside.set(agentId, deed.session);
+          step(identified(agentId, deed.session));
         } else if (deed.what === "leaves") {
           const all = [...uids.keys()];
           const agentId = all[deed.index % (all.length || 1)];
