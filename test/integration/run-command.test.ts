@@ -77,7 +77,7 @@ test("row 16: SIGTERM ends it with 0 also while it waits for a port", async () =
 });
 
 test.each([
-  ["an unknown command", ["walk"], /unknown command walk: known are run/],
+  ["an unknown command", ["walk"], /unknown command walk: known are daemon, session, run, status/],
   ["an unknown option", ["run", "--prot", "/x"], /Unknown option '--prot'/],
   ["a relative port", ["run", "--port", "x"], /--port "x": PATH is expected/],
   ["an unknown log level", ["run", "--log", "loud"], /--log "loud"/],
