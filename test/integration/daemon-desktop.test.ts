@@ -50,19 +50,12 @@ afterEach(async () => {
   await login?.[Symbol.asyncDispose]();
 });
 
-test("everything works, and what the desktop has copied is offered again after a sleep", async () => {
+test("everything works", async () => {
   await resize(ends, 1283, 721);
   const file = await textFile(login.dir, "text", 100_000);
   await offerToGuest(ends, file);
   await pasteInGuest(ends, file);
   await guestToViewer(ends, file);
-  await using _ = await copyFile(xspice.display, file);
-  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0);
-  const sinceMs = monotonicMs();
-  await login.logind.prepareForSleep(false);
-  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
-  const received = await viewer.request(0, TEXT);
-  expect(received.md5).toBe(await md5OfFile(file));
 });
 
 test("the session is stopped for some seconds: what was said to it meanwhile is done when it goes on", async () => {
