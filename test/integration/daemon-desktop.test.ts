@@ -1,5 +1,5 @@
 // Daemon and session in two processes on a machine with logind, with a real desktop and a real viewer: Xspice.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
 import { type Ends, guestToViewer, offerToGuest, pasteInGuest, resize, textFile } from "./peers/exchange.ts";
@@ -22,19 +22,11 @@ let login: LoginDaemon;
 let session: Agent;
 let ends: Ends;
 
-beforeAll(async () => {
+beforeEach(async () => {
   bus = await TestBus.start();
+  // One for each test: it takes its time to notice that an agent is gone, and the next would be taken for it.
   xspice = await startXspice();
   viewer = await SpiceClient.start();
-});
-
-afterAll(async () => {
-  await viewer?.[Symbol.asyncDispose]();
-  await xspice?.[Symbol.asyncDispose]();
-  await bus?.[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
   login = await LoginDaemon.start(bus, { port: xspice.portPath, uinput: `fifo:${xspice.fifoPath}` });
   // As for a user unit: its processes are in no session, so it is the one that its user is looking at.
   await login.logind.setDisplay(ME, "1");
@@ -45,9 +37,11 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await viewer?.disconnect();
+  await viewer?.[Symbol.asyncDispose]();
   await session?.[Symbol.asyncDispose]();
   await login?.[Symbol.asyncDispose]();
+  await xspice?.[Symbol.asyncDispose]();
+  await bus?.[Symbol.asyncDispose]();
 });
 
 test("everything works", async () => {
