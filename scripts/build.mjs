@@ -5,8 +5,9 @@ import { build } from "esbuild";
 const { version, dependencies, engines } = JSON.parse(await readFile("package.json", "utf8"));
 const outfile = "dist/tsvdagent.js";
 
-// What dbus-next brings for services, XML and other ways to log in is never called by us, and would be paid for in memory.
+// What libraries bring beside what we call would be paid for in memory by every process, as long as it runs.
 const never = 'function never() { throw new Error("left out of this build"); }';
+/** Of dbus-next: services, XML and other ways to log in. */
 const leftOutOfDbus = {
   "fast-xml-builder": "export default class {}",
   "fast-xml-parser": "export class XMLParser {}",
@@ -15,15 +16,19 @@ const leftOutOfDbus = {
   "node:child_process": `export { never as execFile, never as spawn }; ${never}`,
   "node:crypto": `export { never as createHash, never as randomBytes }; ${never}`,
 };
+/** Of x11: an X server, names of keys, and all extensions but these. */
+const leftOutOfX11 = /^\.\/(xserver|keysyms|gcfunction|ext\/(?!(big-requests|fixes|randr|xc-misc)$).+)$/;
 const leaveOut = {
-  name: "unused parts of dbus-next",
+  name: "unused parts of libraries",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(fast-xml-|node:)/ }, ({ path, importer }) =>
-      path in leftOutOfDbus && importer.includes("/node_modules/dbus-next/")
-        ? { path, namespace: "left-out" }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({ contents: leftOutOfDbus[path] }));
+    onResolve({ filter: /^(fast-xml-|node:|\.\/)/ }, ({ path, importer }) => {
+      const ofDbus = importer.includes("/node_modules/dbus-next/") && Object.hasOwn(leftOutOfDbus, path);
+      const ofX11 = /\/node_modules\/x11\/lib\/(index|xcore)\.js$/.test(importer) && leftOutOfX11.test(path);
+      return ofDbus || ofX11 ? { path, namespace: "left-out" } : undefined;
+    });
+    onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({
+      contents: leftOutOfDbus[path] ?? `${never}; module.exports = never;`,
+    }));
   },
 };
 
