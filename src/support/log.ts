@@ -1,4 +1,5 @@
 // One line a fact on stderr: `feature: what happened: detail`. Sizes and types, never contents.
+import { monotonicMs } from "./clock.js";
 
 /** From the most to the least urgent, with journald's priority of each. */
 export const logLevels = ["error", "warn", "info", "debug"] as const;
@@ -32,7 +33,7 @@ const REPEATS_OF_A_KIND = 50;
 const QUIET_MS = 60_000;
 const MAX_REMEMBERED = 256;
 
-export function createLog(options: LogOptions, nowMs: () => number = () => performance.now()): Log {
+export function createLog(options: LogOptions, nowMs: () => number = monotonicMs): Log {
   const lines = new Repetitions(REPEATS_OF_A_LINE, "repeats are counted from here on", nowMs);
   const kinds = new Repetitions(REPEATS_OF_A_KIND, "more of this kind are counted from here on", nowMs);
 

@@ -9,15 +9,16 @@ export interface Fault {
 const KEPT = 20;
 
 export class RecentFaults {
-  readonly #faults: Fault[] = [];
+  readonly #faults: { readonly atMs: number; readonly text: string }[] = [];
 
   add(text: string): void {
-    this.#faults.push({ at: new Date().toISOString(), text });
+    this.#faults.push({ atMs: Date.now(), text });
     if (this.#faults.length > KEPT) this.#faults.shift();
   }
 
   /** Oldest first. */
   get all(): readonly Fault[] {
-    return this.#faults;
+    // Made text only for who asks: the first date loads the time zones, a megabyte that stays.
+    return this.#faults.map(({ atMs, text }) => ({ at: new Date(atMs).toISOString(), text }));
   }
 }

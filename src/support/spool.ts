@@ -1,6 +1,5 @@
 // A body on its way between two speeds: written as it arrives, read as it is wanted.
 // What the reader leaves lying is kept in memory up to a bound and beyond it in an unlinked file.
-import { randomUUID } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -218,6 +217,8 @@ export class Spool implements AsyncDisposable {
 
 /** A file without a name, 0600: gone when it is closed, whatever becomes of us. */
 async function openUnlinked(): Promise<FileHandle> {
+  // Loaded here: most bodies fit in memory, and OpenSSL takes some of it.
+  const { randomUUID } = await import("node:crypto");
   // A name nobody can guess: in a folder for everybody, one that is taken already would fail the body.
   const path = join(tmpdir(), `tsvdagent-${randomUUID()}.spool`);
   const file = await open(path, "wx+", 0o600);

@@ -201,7 +201,7 @@ describe("row 84: too many", () => {
       }
       expect(await flood.ended).toEqual({ code: 0, signal: null });
       await until("all descriptors to be closed", () => openDescriptors() === descriptors, SOON_MS);
-    expect(memory() - residentBytes).toBeLessThan(GROWTH_BYTES);
+      expect(memory() - residentBytes).toBeLessThan(GROWTH_BYTES);
       await works(viewer, agent, "after it");
       expect((await login.status()).sessions).toHaveLength(1);
     },
