@@ -12,7 +12,9 @@ interface Option {
 }
 
 const absolute = /^\/./;
-const hostAndPort = /^.+:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
+/** Loopback only: nobody is asked for a password there. */
+const hostAndPort =
+  /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
 
 const common = {
   config: { value: "FILE", about: "configuration to read instead of /etc/tsvdagent/config.toml" },
@@ -35,10 +37,14 @@ const halfOfDaemon = {
   port: { value: "PATH", about: "port to the host: a character device or a listening unix socket", pattern: absolute },
   uinput: { value: "PATH|fifo:PATH|none", about: "where pointer events go", pattern: /^(none|fifo:\/.+|\/.+)$/ },
   "no-logind": { about: "do not ask logind which session is active: the first agent that comes is" },
-  "webdav-device": { value: "PATH", about: "port of the viewer's shared folder", pattern: absolute },
+  "webdav-device": {
+    value: "PATH",
+    about: "port of the viewer's shared folder: a character device or a listening unix socket",
+    pattern: absolute,
+  },
   "webdav-listen": {
     value: "HOST:PORT",
-    about: "where to serve it, may be repeated",
+    about: "where to serve it on loopback, may be repeated",
     multiple: true,
     pattern: hostAndPort,
   },
@@ -74,7 +80,7 @@ const statusOptions = {
 } as const satisfies Record<string, Option>;
 
 /** Options whose feature is still to come: accepted, so that those who call us need not change when it is there. */
-export const notBuiltYet: readonly string[] = ["webdav-device", "webdav-listen", "share-device", "save-dir"];
+export const notBuiltYet: readonly string[] = ["share-device", "save-dir"];
 
 export function warnOfUnbuilt(options: object, log: { warn(text: string): void }): void {
   for (const name of notBuiltYet)

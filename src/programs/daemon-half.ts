@@ -34,12 +34,15 @@ import type { GraphicsDeviceInfo } from "../wire/graphics-device-info.ts";
 import type { DesktopGeometry } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
 import { DaemonClipboard, type SessionSelections } from "./daemon-clipboard.ts";
+import type { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 
 export interface DaemonParts {
   readonly openPort: PortOpener;
   readonly pointer: PointerDevice | undefined;
   readonly abilities: GuestAbilities;
   readonly clipboardPolicy: ClipboardPolicy;
+  /** Undefined: switched off. */
+  readonly sharedFolder?: DaemonSharedFolder | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -47,6 +50,8 @@ export interface DaemonParts {
 /** The session on the screen, with what it has told while it was not. */
 export interface ArrivingSession {
   readonly link: LinkConnection;
+  /** Whose it is. */
+  readonly uid: number;
   /** Its user may not be there: nothing is exchanged with it but the display. */
   readonly isShut: boolean;
   /** Undefined until its desktop is known; the port stays closed until then. */
@@ -109,13 +114,14 @@ export class DaemonHalf implements AsyncDisposable {
   }
 
   /** The session that is on the screen from now on; the one before must be detached. Its messages go to `sessionSaid`. */
-  attach({ link, isShut, geometry, selections }: ArrivingSession): void {
+  attach({ link, uid, isShut, geometry, selections }: ArrivingSession): void {
     this.#session = { link, isShut };
     if (this.#graphics !== undefined) link.send({ kind: "graphics-device-info", info: this.#graphics });
     if (isShut) link.send({ kind: "file-transfer-disabled" });
     if (this.#monitors !== undefined) link.send({ kind: "monitors-config", config: this.#monitors });
     if (!isShut) this.#tellVolumes();
     this.#clipboard.attach(link, isShut, selections);
+    this.#parts.sharedFolder?.attach(uid);
     if (geometry !== undefined) this.#geometryKnown(geometry);
   }
 
@@ -131,6 +137,7 @@ export class DaemonHalf implements AsyncDisposable {
   detach(): void {
     if (this.#session === undefined) return;
     this.#clipboard.detach();
+    this.#parts.sharedFolder?.detach();
     // In this turn: the next session may be attached in it, and the port, with what it knows of the viewer, closes only after.
     this.#capabilitiesInput({ kind: "port-closed" });
     this.#session = undefined;

@@ -9,6 +9,7 @@ import { peerCredentials } from "../support/native/peer-credentials.ts";
 import type { RecentFaults } from "../support/recent-faults.ts";
 import { activatedSockets } from "../system/activated-sockets.ts";
 import { listenAt } from "../system/listening-socket.ts";
+import type { LoginSession } from "../system/login-session.ts";
 import type { Logind } from "../system/logind.ts";
 import type { PointerDevice } from "../system/pointer/pointer-device.ts";
 import { openPort } from "../system/ports/open-port.ts";
@@ -19,6 +20,7 @@ import { warnOfUnbuilt } from "./command-line.ts";
 import { aborted, askForPriority, type ProgramContext } from "./context.ts";
 import { ControlError, ControlServer } from "./control-server.ts";
 import { DaemonHalf } from "./daemon-half.ts";
+import { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 import { SessionAgents } from "./session-agents.ts";
 import {
   abilitiesOf,
@@ -27,6 +29,7 @@ import {
   DEFAULT_SOCKET,
   openPointer,
   sameButLog,
+  sharedFolderSettings,
   systemConfig,
 } from "./settings.ts";
 import type { StatusReport } from "./status-report.ts";
@@ -96,6 +99,11 @@ async function watchLogind(log: Log): Promise<Watched> {
   };
 }
 
+/** Greeters and lock screens are of no user. */
+function userOf(session: LoginSession | undefined): number | undefined {
+  return session?.class.startsWith("user") === true ? session.uid : undefined;
+}
+
 interface Watched extends AsyncDisposable {
   readonly logind: Logind;
 }
@@ -103,6 +111,7 @@ interface Watched extends AsyncDisposable {
 interface Running {
   readonly config: Config;
   readonly pointer: PointerDevice | undefined;
+  readonly sharedFolder: DaemonSharedFolder | undefined;
   readonly half: DaemonHalf;
   readonly agents: SessionAgents;
 }
@@ -140,7 +149,7 @@ class Parts implements AsyncDisposable {
       ...(logind === undefined
         ? []
         : [
-            logind.onChange(() => this.#running?.agents.screenChanged(logind.activeSession)),
+            logind.onChange(() => this.#screenChanged(logind)),
             logind.onResume(() => beginAnew("the machine has slept")),
           ]),
     ];
@@ -150,18 +159,26 @@ class Parts implements AsyncDisposable {
     const log = this.#log;
     this.#context.setLogLevel(config.log.level);
     const pointer = await openPointer(config.pointer.device, log.of("pointer"));
+    const folder = sharedFolderSettings(config, this.#options);
+    const sharedFolder = folder && new DaemonSharedFolder({ ...folder, clock: systemClock, log });
     const half = new DaemonHalf({
       openPort: (signal) => openPort(config.port.path, signal),
       pointer,
       abilities: abilitiesOf(config, pointer),
       clipboardPolicy: clipboardPolicyOf(config),
+      sharedFolder,
       clock: systemClock,
       log,
     });
     const version = config.compat.version === "" ? VERSION : config.compat.version;
     const agents = new SessionAgents({ daemon: half, logins: this.#logind, version, clock: systemClock, log });
-    this.#running = { config, pointer, half, agents };
-    if (this.#logind !== undefined) agents.screenChanged(this.#logind.activeSession);
+    this.#running = { config, pointer, sharedFolder, half, agents };
+    if (this.#logind !== undefined) this.#screenChanged(this.#logind);
+  }
+
+  #screenChanged({ activeSession }: Logind): void {
+    this.#running?.agents.screenChanged(activeSession);
+    this.#running?.sharedFolder?.screenChanged(userOf(activeSession));
   }
 
   async reload(): Promise<void> {
@@ -200,6 +217,7 @@ class Parts implements AsyncDisposable {
   async #end(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    await running?.sharedFolder?.[Symbol.asyncDispose]();
     await running?.half[Symbol.asyncDispose]();
     await running?.agents[Symbol.asyncDispose]();
     await running?.pointer?.[Symbol.asyncDispose]();
@@ -218,7 +236,7 @@ class Parts implements AsyncDisposable {
   }
 
   #status(uid: number): StatusReport {
-    const { half, agents, config, pointer } = this.#running ?? {};
+    const { half, agents, config, pointer, sharedFolder } = this.#running ?? {};
     const port = half?.status.port;
     const all = agents?.status ?? [];
     const own = all.filter(({ peer }) => uid === 0 || peer.uid === uid);
@@ -237,6 +255,7 @@ class Parts implements AsyncDisposable {
       },
       viewer: { connected: half?.status.viewer !== undefined, number: half?.status.viewer ?? 0 },
       pointer: { device, state: device === "none" ? "off" : pointer === undefined ? "unavailable" : "working" },
+      sharedFolder: sharedFolder?.report ?? null,
       logind: this.#logind === undefined ? "unused" : this.#logind.available ? "watched" : "unavailable",
       screen:
         screen === undefined

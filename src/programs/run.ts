@@ -10,6 +10,7 @@ import type { CommandLine } from "./command-line.ts";
 import { warnOfUnbuilt } from "./command-line.ts";
 import { aborted, askForPriority, type ProgramContext } from "./context.ts";
 import { DaemonHalf } from "./daemon-half.ts";
+import { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 import { PrivilegedStart } from "./privileged-start.ts";
 import { SessionAgents } from "./session-agents.ts";
 import { SessionHalf } from "./session-half.ts";
@@ -20,6 +21,7 @@ import {
   openPointer,
   sameButLog,
   sessionSettings,
+  sharedFolderSettings,
   systemConfig,
   userConfig,
 } from "./settings.ts";
@@ -81,6 +83,10 @@ async function startHalves(
   const asSystem = known ?? (await systemConfig(options));
   setLogLevel(asSystem.log.level);
   const pointer = await openPointer(asSystem.pointer.device, log.of("pointer"));
+  const folder = sharedFolderSettings(asSystem, options);
+  const sharedFolder = folder && new DaemonSharedFolder({ ...folder, clock: systemClock, log });
+  // What root has opened stays ours.
+  await sharedFolder?.tried;
   const open = await start.open((signal) => openPort(asSystem.port.path, signal), stop, log);
   // Not before now: what a user may say is read with that user's rights.
   const config = known ?? (await userConfig(options));
@@ -89,6 +95,7 @@ async function startHalves(
     pointer,
     abilities: abilitiesOf(config, pointer),
     clipboardPolicy: clipboardPolicyOf(config),
+    sharedFolder,
     clock: systemClock,
     log,
   });
@@ -98,6 +105,7 @@ async function startHalves(
   return {
     config,
     [Symbol.asyncDispose]: async () => {
+      await sharedFolder?.[Symbol.asyncDispose]();
       await daemon[Symbol.asyncDispose]();
       await agents[Symbol.asyncDispose]();
       await session[Symbol.asyncDispose]();

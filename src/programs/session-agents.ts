@@ -209,10 +209,10 @@ export class SessionAgents implements AsyncDisposable {
     // Not before its first words: until then we do not know how to speak to it.
     if (connection?.link === undefined || !connection.isReady || this.#attached === agentId) return;
     this.#attached = agentId;
-    const { link, geometry, selections } = connection;
+    const { link, peer, geometry, selections } = connection;
     const isShut = this.#state.active?.isShut === true;
     this.#log.info(`${this.#describe(agentId)} is on the screen${isShut ? ", locked or not of a user" : ""}`);
-    this.#options.daemon.attach({ link, isShut, geometry, selections });
+    this.#options.daemon.attach({ link, uid: peer.uid, isShut, geometry, selections });
   }
 
   #detach(): void {

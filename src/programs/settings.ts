@@ -4,12 +4,14 @@ import { join } from "node:path";
 import type { GuestAbilities } from "../features/capabilities.ts";
 import type { ClipboardPolicy } from "../features/clipboard.ts";
 import { carriedTypes } from "../features/clipboard-targets.ts";
+import type { SharedFolderPolicy } from "../features/shared-folder.ts";
 import { narrowedByUser, readConfig } from "../support/config.ts";
 import type { Config } from "../support/config-schema.ts";
 import { BackendError, describeError } from "../support/errors.ts";
 import type { Log, LogLevel } from "../support/log.ts";
 import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
 import type { PointerDevice } from "../system/pointer/pointer-device.ts";
+import type { ListenAddress } from "../system/shared-folder/dav-proxy.ts";
 import { ClipboardSelection } from "../wire/agent-constants.ts";
 import type { SessionSettings } from "./session-half.ts";
 
@@ -18,6 +20,9 @@ export const DEFAULT_CONTROL = "/run/tsvdagent/control.sock";
 const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
 /** Largest clipboard content either way. */
 const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
+const WEBDAV_DEVICE = "/dev/virtio-ports/org.spice-space.webdav.0";
+/** Where spice-webdavd serves it, so that everybody's bookmarks stay good. */
+const WEBDAV_LISTEN = ["127.0.0.1:9843", "[::1]:9843"];
 const FIFO = "fifo:";
 
 /** Options of the command line that stand over keys of the configuration. */
@@ -26,6 +31,11 @@ export interface ConfigOptions {
   readonly log?: string;
   readonly port?: string;
   readonly uinput?: string;
+}
+
+export interface SharedFolderOptions {
+  readonly "webdav-device"?: string;
+  readonly "webdav-listen"?: string[];
 }
 
 /** What the system's file says, with the command line over it. Throws a ConfigError. */
@@ -65,6 +75,27 @@ export function abilitiesOf(config: Config, pointer: PointerDevice | undefined):
 
 export function clipboardPolicyOf(config: Config): ClipboardPolicy {
   return { selections: selectionsOf(config), types: carriedTypes, maxBytes: MAX_CLIPBOARD_BYTES };
+}
+
+/** Undefined: the viewer's folder is switched off. */
+export function sharedFolderSettings(
+  config: Config,
+  options: SharedFolderOptions,
+):
+  | { readonly device: string; readonly listen: readonly ListenAddress[]; readonly policy: SharedFolderPolicy }
+  | undefined {
+  if (!config["shared-folder"].enabled) return undefined;
+  return {
+    device: options["webdav-device"] ?? WEBDAV_DEVICE,
+    listen: (options["webdav-listen"] ?? WEBDAV_LISTEN).map(listenAddress),
+    policy: { mount: false },
+  };
+}
+
+/** `HOST:PORT`, an IPv6 address in brackets. */
+function listenAddress(text: string): ListenAddress {
+  const at = text.lastIndexOf(":");
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 
 /** What the session does; `display` as in $DISPLAY. */

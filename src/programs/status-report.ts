@@ -18,6 +18,21 @@ export interface SessionReport {
   readonly features: readonly FeatureReport[];
 }
 
+/** The viewer's folder in the guest. */
+export interface SharedFolderReport {
+  readonly port: { readonly path: string; readonly state: "held" | "waiting"; readonly fault: string | null };
+  /** `silent`: it has the channel open, and its server has not answered yet. */
+  readonly viewer: "none" | "silent" | "read-only" | "read-write";
+  /** `HOST:PORT`; empty: whoever connects is refused. */
+  readonly listening: readonly string[];
+  readonly connections: number;
+  /** The uid whose programs may connect, beside root's; null: nobody's. */
+  readonly user: number | null;
+  /** In the folder itself, when it was looked at last; null where that is not known. */
+  readonly entries: number | null;
+  readonly fault: string | null;
+}
+
 export interface StatusReport {
   readonly version: string;
   readonly pid: number;
@@ -37,6 +52,8 @@ export interface StatusReport {
   readonly logind: "watched" | "unavailable" | "unused";
   /** The session on the screen by logind's word; null: none, or nobody is asked. */
   readonly screen: { readonly id: string; readonly class: string; readonly hasAgent: boolean } | null;
+  /** Null: switched off. */
+  readonly sharedFolder: SharedFolderReport | null;
   /** Those of the one who asks; all for root. */
   readonly sessions: readonly SessionReport[];
   /** How many more there are. */
@@ -55,6 +72,7 @@ export function describeStatus(report: StatusReport): string {
     ["pointer", `${pointer.state}: ${pointer.device}`],
     ["logind", logind],
   ];
+  rows.push(...sharedFolderRows(report.sharedFolder));
   if (screen !== null) {
     const agent = screen.hasAgent ? "" : ": no agent runs in it";
     rows.push(["screen", `session ${screen.id}, ${screen.class}${agent}`]);
@@ -63,6 +81,21 @@ export function describeStatus(report: StatusReport): string {
   if (report.otherSessions > 0) rows.push(["sessions", `${report.otherSessions} more of other users`]);
   for (const { at, text } of report.errors) rows.push(["error", `${at} ${text}`]);
   return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join("");
+}
+
+function sharedFolderRows(folder: SharedFolderReport | null): [string, string][] {
+  if (folder === null) return [["folder", "off"]];
+  const { port, viewer, listening, connections, entries, fault } = folder;
+  const rows: [string, string][] = [
+    ["folder", `port ${port.state}: ${port.path}${port.fault === null ? "" : `: ${port.fault}`}`],
+  ];
+  if (port.state !== "held") return rows;
+  const shares =
+    viewer === "none" ? "no viewer shares" : viewer === "silent" ? "a viewer that does not answer yet" : viewer;
+  rows.push(["", `viewer: ${shares}${entries === null ? "" : `, ${entries} entries`}`]);
+  const where = listening.length === 0 ? "nowhere" : `${listening.join(", ")}, ${connections} connections`;
+  rows.push(["", `served: ${where}${fault === null ? "" : `: ${fault}`}`]);
+  return rows;
 }
 
 function sessionRows({ id, uid, pid, active, shut, version, link, features }: SessionReport): [string, string][] {

@@ -76,6 +76,13 @@ export const configSchema = {
       about: "Let the guest's volume follow the viewer's.",
     },
   },
+  "shared-folder": {
+    enabled: {
+      kind: "boolean",
+      default: true,
+      about: "Serve the folder that the viewer shares on this machine's loopback, to the user on the screen.",
+    },
+  },
   pointer: {
     device: {
       kind: "text",

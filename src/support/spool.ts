@@ -15,6 +15,7 @@ const KEPT_PIECE_BYTES = 32 * 1024;
 
 /** First in, first out. One writer, one reader. */
 export class Spool implements AsyncDisposable {
+  readonly #isEager: boolean;
   #block: Buffer | undefined;
   #blockFill = 0;
   #head: Uint8Array[] = [];
@@ -33,6 +34,11 @@ export class Spool implements AsyncDisposable {
   readonly #complete = new Promise<void>((resolve) => {
     this.#completed = resolve;
   });
+
+  /** `eager`: read without waiting for blocks to be full, for what has no end that is known. */
+  constructor({ eager = false }: { readonly eager?: boolean } = {}) {
+    this.#isEager = eager;
+  }
 
   /** Bytes written so far. */
   get writtenBytes(): number {
@@ -178,7 +184,7 @@ export class Spool implements AsyncDisposable {
 
   /** The last block comes when it is full or nothing more will: what is read in morsels is slow to pass on. */
   #takeBlock(): Uint8Array | undefined {
-    if (!this.#ended || this.#block === undefined || this.#blockFill === 0) return undefined;
+    if (!(this.#ended || this.#isEager) || this.#block === undefined || this.#blockFill === 0) return undefined;
     if (this.#flushing !== undefined || this.#tailBytes > 0 || this.#fileStart !== this.#fileEnd) return undefined;
     const piece = this.#block.subarray(0, this.#blockFill);
     this.#block = undefined;

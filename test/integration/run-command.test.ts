@@ -133,10 +133,10 @@ test("SIGHUP reads the configuration again: a good one is used, a bad one is tol
 
 test("options whose feature is still to come are accepted, and the log says so", async () => {
   await using port = await hostSocket();
-  const later = ["--webdav-listen", "127.0.0.1:9843", "--webdav-listen", "[::1]:9843", "--save-dir", "/tmp"];
+  const later = ["--share-device", "/dev/none", "--save-dir", "/tmp"];
   await using agent = await startAgent([...quiet, "--port", port.path, ...later]);
   await (await port.opened()).connectViewer();
-  for (const name of ["webdav-listen", "save-dir"]) {
+  for (const name of ["share-device", "save-dir"]) {
     expect(agent.logged).toContain(`--${name}: not built yet, without effect`);
   }
 });

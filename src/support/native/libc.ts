@@ -14,6 +14,10 @@ export interface Libc {
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number): number;
   /** Only for descriptors of `socket`: Node does not know them. */
   close(fd: number): number;
+  epollCreate(flags: number): number;
+  /** `event` is a `struct epoll_event`: 12 or 16 bytes, the events first. */
+  epollCtl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epollWait(epoll: number, events: Uint8Array, most: number, timeoutMs: number): number;
   ioctlInt(fd: number, request: number, value: number): number;
   /** `bytes` is read or written, as the request's number says; it must be as long as that number says, too. */
   ioctlBuffer(fd: number, request: number, bytes: Uint8Array): number;
@@ -49,6 +53,9 @@ async function load(): Promise<Libc> {
       // koffi has no ssize_t; it is a long on Linux.
       sendto: declare("long sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)"),
       close: declare("int close(int)"),
+      epollCreate: declare("int epoll_create1(int)"),
+      epollCtl: declare("int epoll_ctl(int, int, int, const uint8_t *)"),
+      epollWait: declare("int epoll_wait(int, _Out_ uint8_t *, int, int)"),
       // `...` in C, but passed like named arguments on every Linux ABI as long as no floating point is involved.
       ioctlInt: declare("int ioctl(int, ulong, int)"),
       ioctlBuffer: declare("int ioctl(int, ulong, _Inout_ uint8_t *)"),

@@ -123,7 +123,7 @@ describe("wrong words say what is wrong and what is allowed", () => {
     ],
     [
       "the second of two places",
-      ["run", "--webdav-listen", "a:1", "--webdav-listen", ":2"],
+      ["run", "--webdav-listen", "localhost:1", "--webdav-listen", ":2"],
       /^--webdav-listen ":2": HOST:PORT is expected/,
     ],
   ])("%s", (_, args, told) => {

@@ -38,6 +38,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
     clipboard: { enabled: true, primary: true },
     display: { resize: true },
     volume: { sync: true },
+    "shared-folder": { enabled: true },
     pointer: { device: "/dev/uinput" },
     compat: { version: "" },
   });
@@ -56,13 +57,14 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\n[volume]\nsync = false\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\n[volume]\nsync = false\n[shared-folder]\nenabled = false\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
         clipboard: { enabled: false, primary: false },
         display: { resize: false },
         volume: { sync: false },
+        "shared-folder": { enabled: false },
         pointer: { device: "fifo:/run/y" },
         compat: { version: "0.22.1" },
       },
@@ -85,7 +87,7 @@ describe("spellings", () => {
 });
 
 describe("a fault names the file, the line, the key, the value and what is allowed", () => {
-  const tables = "known are log, port, clipboard, display, volume, pointer, compat";
+  const tables = "known are log, port, clipboard, display, volume, shared-folder, pointer, compat";
   test.each([
     ["an unknown table", "\n[clipbord]\nenabled = true", `FILE:2: unknown table [clipbord]: ${tables}`],
     ["an unknown table in a dotted key", "\n\nclipbord.enabled = true", `FILE:3: unknown table [clipbord]: ${tables}`],

@@ -399,3 +399,20 @@ describe("a failure", () => {
     expect(await piece).toMatchObject({ code: "body.failed" });
   });
 });
+
+it("an eager reader gets what was written, however little, and in its order with what went to the file", async () => {
+  await using spool = new Spool({ eager: true });
+  spool.write(Buffer.from("few"));
+  expect(Buffer.from((await spool.read()) ?? []).toString()).toBe("few");
+  const large = Buffer.alloc(3 * 1024 * 1024, "x");
+  spool.write(large);
+  spool.write(Buffer.from("end"));
+  let bytes = 0;
+  let last = "";
+  while (bytes < large.length + 3) {
+    const piece = (await spool.read()) ?? Buffer.alloc(0);
+    bytes += piece.length;
+    last = Buffer.from(piece.subarray(-3)).toString();
+  }
+  expect(last).toBe("end");
+});

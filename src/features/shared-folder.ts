@@ -1,0 +1,167 @@
+// When the viewer's folder is served in the guest, and for whom it is mounted. Sections 7 and 10 of the protocol; mounts.md.
+
+export interface SharedFolderPolicy {
+  /** Mount it in the user's folder; else it is only served. */
+  readonly mount: boolean;
+}
+
+/** A mount that is wanted, or is there. */
+export interface ShareMount {
+  readonly uid: number;
+  readonly readOnly: boolean;
+}
+
+/** `changing`: on its way to be there, or to be gone. */
+export type MountState =
+  | { readonly kind: "none" }
+  | { readonly kind: "changing"; readonly to: ShareMount | undefined }
+  | { readonly kind: "mounted"; readonly mount: ShareMount; readonly path: string; readonly driver: string }
+  | { readonly kind: "failed"; readonly mount: ShareMount; readonly fault: string };
+
+export interface SharedFolderState {
+  /** Counts the viewers: what is found out about one is nothing to the next. */
+  readonly epoch: number;
+  /** The viewer has the channel open. */
+  readonly hasHost: boolean;
+  /** Undefined until its server has answered. */
+  readonly isReadOnly: boolean | undefined;
+  readonly isListening: boolean;
+  /** The one in front of the screen. */
+  readonly user: number | undefined;
+  readonly mount: MountState;
+  /** Why it is not served although a viewer is there. */
+  readonly fault: string | undefined;
+}
+
+export type SharedFolderInput =
+  | { readonly kind: "host-came" }
+  | { readonly kind: "host-left" }
+  | { readonly kind: "viewer-answered"; readonly epoch: number; readonly readOnly: boolean }
+  | { readonly kind: "viewer-silent"; readonly epoch: number; readonly fault: string }
+  | { readonly kind: "listening-began"; readonly epoch: number }
+  | { readonly kind: "listening-failed"; readonly epoch: number; readonly fault: string }
+  /** Time to try again what has failed. */
+  | { readonly kind: "retry-due"; readonly epoch: number }
+  /** What the viewer allows may be another by now: it has refused a change, or much time has passed. */
+  | { readonly kind: "doubt-arose" }
+  | { readonly kind: "user-changed"; readonly user: number | undefined }
+  | { readonly kind: "mount-made"; readonly mount: ShareMount; readonly path: string; readonly driver: string }
+  | { readonly kind: "mount-failed"; readonly mount: ShareMount; readonly fault: string }
+  | { readonly kind: "mount-gone" };
+
+export type SharedFolderEffect =
+  /** Whether the viewer's server answers, and lets itself be changed. */
+  | { readonly kind: "ask-viewer"; readonly epoch: number }
+  | { readonly kind: "listen"; readonly epoch: number }
+  /** Close listeners and connections; what is mounted on them comes after. */
+  | { readonly kind: "fall-silent" }
+  | { readonly kind: "mount"; readonly mount: ShareMount }
+  | { readonly kind: "unmount"; readonly mount: ShareMount }
+  | { readonly kind: "retry-later"; readonly epoch: number };
+
+export const noSharedFolder: SharedFolderState = {
+  epoch: 0,
+  hasHost: false,
+  isReadOnly: undefined,
+  isListening: false,
+  user: undefined,
+  mount: { kind: "none" },
+  fault: undefined,
+};
+
+type Step = readonly [SharedFolderState, readonly SharedFolderEffect[]];
+
+export function sharedFolderStep(state: SharedFolderState, input: SharedFolderInput, policy: SharedFolderPolicy): Step {
+  const [next, effects] = taken(state, input);
+  const [settled, more] = withMount(next, policy);
+  return [settled, [...effects, ...more]];
+}
+
+function taken(state: SharedFolderState, input: SharedFolderInput): Step {
+  switch (input.kind) {
+    case "host-came": {
+      const epoch = state.epoch + 1;
+      const next = { ...state, epoch, hasHost: true, isReadOnly: undefined, isListening: false, fault: undefined };
+      return [next, [{ kind: "ask-viewer", epoch }]];
+    }
+    case "host-left": {
+      if (!state.hasHost) return [state, []];
+      const next = { ...state, hasHost: false, isReadOnly: undefined, isListening: false, fault: undefined };
+      return [next, [{ kind: "fall-silent" }]];
+    }
+    case "viewer-answered": {
+      if (!isOf(state, input)) return [state, []];
+      const isFirst = state.isReadOnly === undefined;
+      const next = { ...state, isReadOnly: input.readOnly, fault: undefined };
+      return [next, isFirst ? [{ kind: "listen", epoch: state.epoch }] : []];
+    }
+    case "viewer-silent": {
+      // It was there before: what it allowed then is the best guess.
+      if (!isOf(state, input) || state.isReadOnly !== undefined) return [state, []];
+      return [{ ...state, fault: input.fault }, [{ kind: "retry-later", epoch: state.epoch }]];
+    }
+    case "listening-began":
+      return [isOf(state, input) ? { ...state, isListening: true, fault: undefined } : state, []];
+    case "listening-failed":
+      if (!isOf(state, input)) return [state, []];
+      return [{ ...state, fault: input.fault }, [{ kind: "retry-later", epoch: state.epoch }]];
+    case "retry-due":
+      return retried(state, input.epoch);
+    case "doubt-arose":
+      return [state, state.isListening ? [{ kind: "ask-viewer", epoch: state.epoch }] : []];
+    case "user-changed":
+      return [{ ...state, user: input.user }, []];
+    case "mount-made":
+      return [{ ...state, mount: { kind: "mounted", mount: input.mount, path: input.path, driver: input.driver } }, []];
+    case "mount-failed": {
+      const mount: MountState = { kind: "failed", mount: input.mount, fault: input.fault };
+      return [{ ...state, mount }, [{ kind: "retry-later", epoch: state.epoch }]];
+    }
+    case "mount-gone":
+      return [{ ...state, mount: { kind: "none" } }, []];
+    default:
+      return input satisfies never;
+  }
+}
+
+function retried(state: SharedFolderState, epoch: number): Step {
+  if (!isOf(state, { epoch })) return [state, []];
+  if (state.isReadOnly === undefined) return [state, [{ kind: "ask-viewer", epoch }]];
+  if (!state.isListening) return [state, [{ kind: "listen", epoch }]];
+  return [state.mount.kind === "failed" ? { ...state, mount: { kind: "none" } } : state, []];
+}
+
+/** Mounted is what is wanted; one change at a time. */
+function withMount(state: SharedFolderState, policy: SharedFolderPolicy): Step {
+  const wanted = policy.mount ? wantedMount(state) : undefined;
+  const { mount } = state;
+  switch (mount.kind) {
+    case "changing":
+      return [state, []];
+    case "mounted":
+      if (wanted !== undefined && isSame(wanted, mount.mount)) return [state, []];
+      return [{ ...state, mount: { kind: "changing", to: undefined } }, [{ kind: "unmount", mount: mount.mount }]];
+    case "failed":
+      if (wanted !== undefined && isSame(wanted, mount.mount)) return [state, []];
+      return withMount({ ...state, mount: { kind: "none" } }, policy);
+    case "none":
+      if (wanted === undefined) return [state, []];
+      return [{ ...state, mount: { kind: "changing", to: wanted } }, [{ kind: "mount", mount: wanted }]];
+    default:
+      return mount satisfies never;
+  }
+}
+
+function wantedMount({ isListening, isReadOnly, user }: SharedFolderState): ShareMount | undefined {
+  return isListening && isReadOnly !== undefined && user !== undefined
+    ? { uid: user, readOnly: isReadOnly }
+    : undefined;
+}
+
+function isOf({ hasHost, epoch }: SharedFolderState, of: { readonly epoch: number }): boolean {
+  return hasHost && epoch === of.epoch;
+}
+
+function isSame(a: ShareMount, b: ShareMount): boolean {
+  return a.uid === b.uid && a.readOnly === b.readOnly;
+}

@@ -1,0 +1,174 @@
+// A virtio port whose host comes and goes: without one it reads as ended and is hung up, and the same descriptor works again
+// with the next. What is there is read at once and in large turns: a read gives no more than a page.
+import { constants, readSync, writeSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { whoHolds } from "./device-holder.ts";
+import { watchEdges } from "./edges.ts";
+import type { HostLine, HostLineHandlers } from "./host-line.ts";
+import { portError } from "./port.ts";
+
+/** Read before others get a turn. */
+const READ_TURN_BYTES = 64 * 1024;
+/** Waiting to be written: from here on the writers are asked to wait. */
+const FULL_BYTES = 256 * 1024;
+
+/** Throws a PortError, as `openPort`, and a BackendError `native.*`. */
+export async function openDeviceLine(path: string): Promise<HostLine> {
+  try {
+    const handle = await open(path, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const line = new DeviceLine(handle, path);
+    try {
+      await line.watch();
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    return line;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    const failure = portError(path, error);
+    if (failure.code === "port.busy") failure.message += await whoHolds(path);
+    throw failure;
+  }
+}
+
+class DeviceLine implements HostLine {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  #handlers: HostLineHandlers | undefined;
+  #watch: Disposable | undefined;
+  #hasHost = false;
+  #isPaused = false;
+  #isOver = false;
+  /** A turn of reading is to come. */
+  #turn: NodeJS.Immediate | undefined;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(handle: FileHandle, path: string) {
+    this.#handle = handle;
+    this.#path = path;
+  }
+
+  async watch(): Promise<void> {
+    this.#watch = await watchEdges(this.#handle.fd, () => this.#changed());
+  }
+
+  start(handlers: HostLineHandlers): void {
+    this.#handlers = handlers;
+    this.#readSoon();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (!this.#hasHost) return true;
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    // Not behind others: that is for the next edge to say.
+    if (this.#queue.length === 1) this.#flush();
+    return this.#queuedBytes < FULL_BYTES;
+  }
+
+  drained(): Promise<void> {
+    if (!this.#hasHost || this.#queuedBytes < FULL_BYTES) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#readSoon();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearImmediate(this.#turn);
+    this.#watch?.[Symbol.dispose]();
+    this.#left();
+    await this.#handle.close();
+  }
+
+  #changed(): void {
+    if (this.#isOver || this.#handlers === undefined) return;
+    this.#flush();
+    if (!this.#isPaused) this.#read();
+  }
+
+  #readSoon(): void {
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      if (!this.#isPaused && !this.#isOver) this.#read();
+    });
+  }
+
+  /** One turn; the next comes by itself until there is nothing more, and then with an edge. */
+  #read(): void {
+    const buffer = Buffer.allocUnsafeSlow(READ_TURN_BYTES);
+    let fill = 0;
+    let isAtEnd = false;
+    let isDry = false;
+    while (fill < READ_TURN_BYTES && !isAtEnd && !isDry) {
+      const step = this.#try(() => readSync(this.#handle.fd, buffer, fill, READ_TURN_BYTES - fill, null));
+      if (step === "lost") return;
+      if (step === undefined) isDry = true;
+      else if (step === 0) isAtEnd = true;
+      else fill += step;
+    }
+    if (fill > 0 || isDry) this.#came();
+    if (fill > 0) this.#handlers?.data(buffer.subarray(0, fill));
+    if (isAtEnd) this.#left();
+    else if (!isDry) this.#readSoon();
+  }
+
+  #came(): void {
+    if (this.#hasHost) return;
+    this.#hasHost = true;
+    this.#handlers?.hostCame();
+  }
+
+  #left(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#wake();
+    if (!this.#hasHost) return;
+    this.#hasHost = false;
+    this.#handlers?.hostLeft();
+  }
+
+  #flush(): void {
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const bytes = next;
+      const step = this.#try(() => writeSync(this.#handle.fd, bytes));
+      if (step === undefined || step === "lost") break;
+      this.#queuedBytes -= step;
+      if (step < bytes.length) this.#queue[0] = bytes.subarray(step);
+      else this.#queue.shift();
+    }
+    if (this.#queuedBytes < FULL_BYTES) this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Undefined when the call would have blocked. */
+  #try(call: () => number): number | "lost" | undefined {
+    try {
+      return call();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EAGAIN" || code === "EWOULDBLOCK" || code === "EINTR") return undefined;
+      const reason = portError(this.#path, error);
+      this.#left();
+      this.#handlers?.lost(reason);
+      return "lost";
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// When a descriptor's readiness changes, by edges: one that stays "hung up" for hours is told of once, where a level would spin.
+import { LinuxPortBinding } from "@serialport/bindings-cpp";
+import { libc } from "../../support/native/libc.ts";
+
+/** sys/epoll.h; the numbers are those of poll(2). */
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 0x001;
+const EPOLLOUT = 0x004;
+const EPOLLET = 0x8000_0000;
+/** `struct epoll_event` is packed on x86 only; the events come first everywhere. */
+const EVENT_BYTES = 16;
+
+/**
+ * Calls back after each change of what can be read or written, a hang-up or its end, and once at first, until it is disposed
+ * of. The descriptor stays the caller's. Throws a BackendError `native.*`.
+ */
+export async function watchEdges(fd: number, changed: () => void): Promise<Disposable> {
+  const system = await libc();
+  const epoll = system.epollCreate(EPOLL_CLOEXEC);
+  const events = new Uint8Array(EVENT_BYTES);
+  new DataView(events.buffer).setUint32(0, EPOLLIN | EPOLLOUT | EPOLLET, isLittleEndian);
+  try {
+    system.epollCtl(epoll, EPOLL_CTL_ADD, fd, events);
+  } catch (error) {
+    system.close(epoll);
+    throw error;
+  }
+  // The epoll descriptor itself is readable, by level, until its edge has been taken.
+  const { poller } = new LinuxPortBinding(epoll, {} as never);
+  let isOver = false;
+  const wait = (): void => {
+    poller.once("readable", (error) => {
+      if (isOver || error !== null) return;
+      system.epollWait(epoll, events, 1, 0);
+      wait();
+      changed();
+    });
+  };
+  wait();
+  return {
+    [Symbol.dispose]: () => {
+      if (isOver) return;
+      isOver = true;
+      poller.stop();
+      poller.destroy();
+      system.close(epoll);
+    },
+  };
+}
+
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

@@ -1,0 +1,23 @@
+// A port that is kept open while the host comes and goes on it, as on the port of the shared folder.
+import type { PortError } from "../../support/errors.ts";
+
+export interface HostLineHandlers {
+  hostCame(): void;
+  /** The bytes are the receiver's to keep. */
+  data(bytes: Uint8Array): void;
+  hostLeft(): void;
+  /** The line is gone; nothing more comes. */
+  lost(reason: PortError): void;
+}
+
+/** The handlers are called from `start` on, never before. */
+export interface HostLine extends AsyncDisposable {
+  start(handlers: HostLineHandlers): void;
+  /** False: wait for `drained` before the next. Without a host the bytes go nowhere. */
+  write(bytes: Uint8Array): boolean;
+  /** Resolves when the line takes more, or the host is gone. */
+  drained(): Promise<void>;
+  /** Lets the host wait, until `resume`. Its leaving may be noticed only then. */
+  pause(): void;
+  resume(): void;
+}

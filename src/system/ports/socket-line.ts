@@ -1,0 +1,64 @@
+// A listening unix socket in the place of a virtio port: the host is there as long as the connection is.
+import type { HostLine, HostLineHandlers } from "./host-line.ts";
+import { type OpenPort, portError } from "./port.ts";
+import { connectUnixSocket } from "./unix-socket.ts";
+
+/** Throws a PortError, as `openPort`. */
+export async function openSocketLine(path: string, signal: AbortSignal): Promise<HostLine> {
+  return new SocketLine(await connectUnixSocket(path, signal), path);
+}
+
+class SocketLine implements HostLine {
+  readonly #port: OpenPort;
+  readonly #path: string;
+  #draining: Promise<void> | undefined;
+
+  constructor(port: OpenPort, path: string) {
+    this.#port = port;
+    this.#path = path;
+  }
+
+  start(handlers: HostLineHandlers): void {
+    const { stream } = this.#port;
+    stream.on("data", (bytes: Uint8Array) => handlers.data(bytes));
+    stream.once("close", () => {
+      handlers.hostLeft();
+      handlers.lost(portError(this.#path, new Error("the host closed the port")));
+    });
+    handlers.hostCame();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const { stream } = this.#port;
+    return stream.destroyed || stream.write(bytes);
+  }
+
+  drained(): Promise<void> {
+    const { stream } = this.#port;
+    if (stream.destroyed || !stream.writableNeedDrain) return Promise.resolve();
+    // One for all who wait.
+    this.#draining ??= new Promise((resolve) => {
+      const done = (): void => {
+        this.#draining = undefined;
+        stream.off("drain", done);
+        stream.off("close", done);
+        resolve();
+      };
+      stream.on("drain", done);
+      stream.on("close", done);
+    });
+    return this.#draining;
+  }
+
+  pause(): void {
+    this.#port.stream.pause();
+  }
+
+  resume(): void {
+    this.#port.stream.resume();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#port[Symbol.asyncDispose]();
+  }
+}

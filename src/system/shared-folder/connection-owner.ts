@@ -1,0 +1,74 @@
+// Whose program is at the other end of a connection over loopback: the kernel's own list of sockets says it.
+import { readFile } from "node:fs/promises";
+import { isIPv4 } from "node:net";
+
+/** Of this process: /proc/net may be hidden where other processes are. */
+const LISTS = ["/proc/self/net/tcp", "/proc/self/net/tcp6"] as const;
+/** net/tcp_states.h: ESTABLISHED, FIN_WAIT1, FIN_WAIT2. */
+const LIVING_STATES: ReadonlySet<string> = new Set(["01", "04", "05"]);
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * The uid of the socket that is bound to `peer` and connected to `own`, as this machine's kernel lists it; undefined if it
+ * is gone or not of this machine.
+ */
+export async function ownerOf(
+  peer: Endpoint,
+  own: Endpoint,
+  lists: readonly string[] = LISTS,
+): Promise<number | undefined> {
+  const uid = await lookUp(peer, own, lists);
+  // A socket that nobody holds any more is listed as root's, and may have become so while the line was written.
+  return uid === 0 ? lookUp(peer, own, lists) : uid;
+}
+
+async function lookUp(peer: Endpoint, own: Endpoint, lists: readonly string[]): Promise<number | undefined> {
+  const wanted = `${spelled(peer)} ${spelled(own)}`;
+  for (const list of lists) {
+    // Without IPv6 there is no list of it.
+    const lines = (await readFile(list, "latin1").catch(() => "")).split("\n");
+    for (const line of lines) {
+      const [, local = "", remote = "", state = "", , , , uid = "", , inode = "0"] = line.trim().split(/\s+/);
+      if (`${normal(local)} ${normal(remote)}` !== wanted || !LIVING_STATES.has(state) || inode === "0") continue;
+      return Number(uid);
+    }
+  }
+  return undefined;
+}
+
+/** As the kernel spells it: words of four bytes, each in the machine's order. */
+function spelled({ address, port }: Endpoint): string {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
+  return `${isIPv4(plain) ? words(plain.split(".").map(Number)) : words(bytesOfIPv6(plain))}:${hexPort}`;
+}
+
+/** An IPv4 address in the list of IPv6 is the same address. */
+function normal(endpoint: string): string {
+  const mapped = `0000000000000000${words([0, 0, 0xff, 0xff])}`;
+  return endpoint.startsWith(mapped) ? endpoint.slice(mapped.length) : endpoint;
+}
+
+function words(bytes: readonly number[]): string {
+  const view = new DataView(new ArrayBuffer(bytes.length));
+  for (const [at, byte] of bytes.entries()) view.setUint8(at, byte);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4) {
+    const word = new Uint32Array(view.buffer.slice(at, at + 4))[0] ?? 0;
+    text += word.toString(16).toUpperCase().padStart(8, "0");
+  }
+  return text;
+}
+
+function bytesOfIPv6(address: string): number[] {
+  const [left = "", right] = address.replace(/%.*$/, "").split("::");
+  const groups = (text: string): number[] =>
+    text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
+  const [head, tail] = [groups(left), groups(right ?? "")];
+  const all = [...head, ...Array<number>(Math.max(0, 8 - head.length - tail.length)).fill(0), ...tail];
+  return all.flatMap((group) => [group >> 8, group & 0xff]);
+}

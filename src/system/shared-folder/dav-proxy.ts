@@ -1,0 +1,253 @@
+// The viewer's folder on the guest's loopback: each connection is one of the mux. Requests are judged and passed on one by one,
+// answers go back as they come.
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { hostname } from "node:os";
+import { judgeRequest } from "../../features/dav-request.ts";
+import type { Clock } from "../../support/clock.ts";
+import { BackendError, describeError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+import { DecodeError } from "../../wire/bytes.ts";
+import { encodeHead, type RequestHead, RequestReader } from "../../wire/http-request.ts";
+import { Backlog } from "./backlog.ts";
+import { ownerOf } from "./connection-owner.ts";
+import type { MuxConnection, MuxConnections } from "./mux-connections.ts";
+
+/** For one who is refused to read why. */
+const LAST_WORDS_MS = 2000;
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  403: "Forbidden",
+  405: "Method Not Allowed",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+};
+/** An answer that begins so, to a request that changes something, means that the viewer shares it read-only. */
+const FORBIDDEN = /^HTTP\/1\.[01] 403 /;
+const CHANGING: ReadonlySet<string> = new Set(["PUT", "DELETE", "MKCOL", "MOVE", "COPY", "PROPPATCH", "LOCK"]);
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ProxyOptions {
+  /** Whether programs of this user may connect. */
+  readonly mayConnect: (uid: number) => boolean;
+  /** A client has come: what is known of the share may be old. */
+  readonly connected: () => void;
+  /** The viewer has refused a change. */
+  readonly changeRefused: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Listens while it lives. */
+export class DavProxy implements AsyncDisposable {
+  readonly #mux: MuxConnections;
+  readonly #options: ProxyOptions;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #ownNames = [`${hostname().toLowerCase().replace(/\..*$/, "")}.local`];
+
+  private constructor(mux: MuxConnections, options: ProxyOptions) {
+    this.#mux = mux;
+    this.#options = options;
+  }
+
+  /** At all of these that there are, at least one. Throws a BackendError `shared-folder.not-listening`. */
+  static async listen(
+    mux: MuxConnections,
+    addresses: readonly ListenAddress[],
+    options: ProxyOptions,
+  ): Promise<DavProxy> {
+    const proxy = new DavProxy(mux, options);
+    const failures: string[] = [];
+    for (const address of addresses) {
+      const server = createServer({ pauseOnConnect: true }, (socket) => void proxy.#accept(socket));
+      try {
+        server.listen({ ...address, ipv6Only: true });
+        await once(server, "listening");
+        server.on("error", (error) => options.log.warn(`${address.host}: ${describeError(error)}`));
+        proxy.#servers.push(server);
+      } catch (error) {
+        failures.push(describeError(error));
+        options.log.info(`not at ${address.host}:${address.port}: ${describeError(error)}`);
+      }
+    }
+    if (proxy.#servers.length > 0) return proxy;
+    throw new BackendError("shared-folder.not-listening", failures.join("; "));
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** The listeners first, then the connections: whoever comes now is refused at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  async #accept(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("close", () => this.#sockets.delete(socket));
+    socket.setNoDelay(true);
+    const uid = await ownerOf(
+      { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
+      { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
+    );
+    if (socket.destroyed) return;
+    if (uid === undefined || !this.#options.mayConnect(uid)) {
+      this.#options.log.warn(`connection of ${uid === undefined ? "nobody we know" : `user ${uid}`} refused`);
+      return this.#refuse(socket, 403, "the folder is not of your session");
+    }
+    this.#options.connected();
+    try {
+      new ClientConnection(socket, this.#mux, this.#ownNames, this.#options, (status, why) =>
+        this.#refuse(socket, status, why),
+      );
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#options.log.warn(describeError(error));
+      this.#refuse(socket, 503, "too many connections");
+    }
+  }
+
+  #refuse(socket: Socket, status: number, why: string): void {
+    const text = `${status} ${REASONS[status]}: ${why}\n`;
+    socket.end(
+      `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n` +
+        `Connection: close\r\n\r\n${text}`,
+    );
+    // Closed with bytes unread, the answer would be lost by a reset.
+    socket.removeAllListeners("data");
+    socket.resume();
+    const timer = this.#options.clock.after(LAST_WORDS_MS, () => socket.destroy());
+    socket.once("close", () => timer[Symbol.dispose]());
+  }
+}
+
+/** One client's connection, from its first request on. */
+class ClientConnection {
+  readonly #socket: Socket;
+  readonly #connection: MuxConnection;
+  readonly #backlog: Backlog;
+  readonly #reader: RequestReader;
+  readonly #ownNames: readonly string[];
+  readonly #options: ProxyOptions;
+  readonly #refuse: (status: number, why: string) => void;
+  /** A request that changes something waits for its answer. */
+  #isChanging = false;
+  #isPortFull = false;
+  #isOver = false;
+
+  constructor(
+    socket: Socket,
+    mux: MuxConnections,
+    ownNames: readonly string[],
+    options: ProxyOptions,
+    refuse: (status: number, why: string) => void,
+  ) {
+    this.#socket = socket;
+    this.#ownNames = ownNames;
+    this.#options = options;
+    this.#refuse = refuse;
+    this.#backlog = new Backlog(
+      socket,
+      () => mux.reconsider(),
+      (why) => {
+        options.log.warn(`a connection is closed: ${why}`);
+        this.#end();
+        socket.destroy();
+      },
+    );
+    const backlog = this.#backlog;
+    this.#connection = mux.open({
+      data: (piece) => this.#answer(piece),
+      closed: (isCut) => {
+        this.#isOver = true;
+        // What has come is passed on to the end; what is cut off is to be seen as such.
+        if (isCut) socket.destroy();
+        else backlog.end();
+      },
+      get isFull() {
+        return backlog.isFull;
+      },
+    });
+    this.#reader = new RequestReader({
+      head: (head) => this.#request(head),
+      body: (bytes) => this.#send(bytes),
+    });
+    socket.on("data", (bytes: Uint8Array) => this.#received(bytes));
+    socket.once("end", () => this.#end());
+    socket.once("close", () => this.#end());
+    socket.resume();
+  }
+
+  #received(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      if (error instanceof Refused) return this.#over(error.status, error.message);
+      if (error instanceof DecodeError) return this.#over(400, error.message);
+      throw error;
+    }
+    this.#waitForRoom();
+  }
+
+  #request(head: RequestHead): void {
+    const judgement = judgeRequest(head, this.#ownNames);
+    if (judgement.kind === "refuse") throw new Refused(judgement.status, judgement.why);
+    // The viewer's server would take the body for empty, and say that all is well.
+    if (judgement.expectsContinue) this.#socket.write(CONTINUE);
+    this.#isChanging = CHANGING.has(head.method);
+    this.#send(encodeHead(head, ["expect"]));
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (!this.#connection.send(bytes)) this.#isPortFull = true;
+  }
+
+  #answer(piece: Uint8Array): void {
+    if (this.#isChanging) {
+      this.#isChanging = false;
+      if (FORBIDDEN.test(Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 16)).toString("latin1")))
+        this.#options.changeRefused();
+    }
+    this.#backlog.write(piece);
+  }
+
+  /** One client does not fill the port before another had its turn. */
+  #waitForRoom(): void {
+    if (!this.#isPortFull) return;
+    this.#isPortFull = false;
+    this.#socket.pause();
+    void this.#connection.drained().then(() => this.#socket.resume());
+  }
+
+  #over(status: number, why: string): void {
+    this.#options.log.warn(`a request was refused: ${why}`);
+    this.#end();
+    this.#refuse(status, why);
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#connection.close();
+  }
+}
+
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number, why: string) {
+    super(why);
+    this.status = status;
+  }
+}

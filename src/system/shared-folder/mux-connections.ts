@@ -1,0 +1,128 @@
+// Connections to the viewer's folder, side by side on one port. The stream has no credit of its own: whoever reads slowly is
+// waited for in a backlog of their own, never in the port, which all of them share.
+import { BackendError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+import { MAX_MUX_PAYLOAD_BYTES, MuxReader, muxHeader } from "../../wire/webdav-mux.ts";
+import type { HostLine } from "../ports/host-line.ts";
+
+/** At once. */
+export const MAX_CONNECTIONS = 256;
+
+/** The guest's end of one connection. */
+export interface MuxReceiver {
+  /** Bytes from the viewer; the receiver's to keep. */
+  data(piece: Uint8Array): void;
+  /** The viewer has closed it, or is gone (`isCut`): nothing more comes. */
+  closed(isCut: boolean): void;
+  /** It holds all that it will while others wait. */
+  readonly isFull: boolean;
+}
+
+export class MuxConnection {
+  readonly id: bigint;
+  readonly #owner: MuxConnections;
+
+  constructor(id: bigint, owner: MuxConnections) {
+    this.id = id;
+    this.#owner = owner;
+  }
+
+  /** False: wait for `drained`. What is sent on a connection that is closed goes nowhere. */
+  send(bytes: Uint8Array): boolean {
+    return this.#owner.send(this.id, bytes);
+  }
+
+  drained(): Promise<void> {
+    return this.#owner.drained();
+  }
+
+  /** Tells the viewer, unless it was the one who closed it. The receiver is told nothing any more. */
+  close(): void {
+    this.#owner.close(this.id);
+  }
+}
+
+export class MuxConnections {
+  readonly #line: Pick<HostLine, "write" | "drained" | "pause" | "resume">;
+  readonly #log: Log;
+  readonly #open = new Map<bigint, MuxReceiver>();
+  readonly #reader: MuxReader;
+  readonly #nextId: () => bigint;
+  #isPaused = false;
+
+  /** `nextId` gives each number once, for all the lines there ever are: what is late must not find a new owner. */
+  constructor(line: Pick<HostLine, "write" | "drained" | "pause" | "resume">, nextId: () => bigint, log: Log) {
+    this.#line = line;
+    this.#nextId = nextId;
+    this.#log = log;
+    this.#reader = new MuxReader({
+      data: (id, piece) => this.#open.get(id)?.data(piece),
+      closed: (id) => this.#closedByHost(id),
+    });
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Throws a BackendError `shared-folder.too-many`. The viewer hears of it with the first bytes that are sent. */
+  open(receiver: MuxReceiver): MuxConnection {
+    if (this.#open.size >= MAX_CONNECTIONS)
+      throw new BackendError("shared-folder.too-many", `${MAX_CONNECTIONS} connections are open already`);
+    const id = this.#nextId();
+    this.#open.set(id, receiver);
+    this.reconsider();
+    return new MuxConnection(id, this);
+  }
+
+  /** What came from the host. */
+  push(bytes: Uint8Array): void {
+    this.#reader.push(bytes);
+    this.reconsider();
+  }
+
+  send(id: bigint, bytes: Uint8Array): boolean {
+    if (!this.#open.has(id)) return true;
+    let takesMore = true;
+    for (let at = 0; at < bytes.length; at += MAX_MUX_PAYLOAD_BYTES) {
+      const part = bytes.subarray(at, at + MAX_MUX_PAYLOAD_BYTES);
+      this.#line.write(muxHeader(id, part.length));
+      takesMore = this.#line.write(part);
+    }
+    return takesMore;
+  }
+
+  drained(): Promise<void> {
+    return this.#line.drained();
+  }
+
+  close(id: bigint): void {
+    if (!this.#open.delete(id)) return;
+    this.#line.write(muxHeader(id, 0));
+    this.reconsider();
+  }
+
+  /** The viewer is gone, and with it every connection. */
+  cutAll(): void {
+    const all = [...this.#open.values()];
+    this.#open.clear();
+    for (const receiver of all) receiver.closed(true);
+  }
+
+  /** The host waits only while everybody who could be kept waiting by it has enough. */
+  reconsider(): void {
+    const isFull = this.#open.size > 0 && [...this.#open.values()].every((receiver) => receiver.isFull);
+    if (isFull === this.#isPaused) return;
+    this.#isPaused = isFull;
+    if (isFull) this.#line.pause();
+    else this.#line.resume();
+    this.#log.debug(isFull ? "the host waits: nobody takes more" : "the host goes on");
+  }
+
+  #closedByHost(id: bigint): void {
+    const receiver = this.#open.get(id);
+    if (receiver === undefined) return;
+    this.#open.delete(id);
+    receiver.closed(false);
+  }
+}

@@ -1,0 +1,142 @@
+// The port of the viewer's folder, held from the moment it is there: the viewer offers files to copy only while it is.
+import { watch } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Clock, sleep } from "../../support/clock.ts";
+import { BackendError, describeError, PortError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+import type { HostLine } from "../ports/host-line.ts";
+import { portError } from "../ports/port.ts";
+import { openSocketLine } from "../ports/socket-line.ts";
+
+/** Pauses between tries, doubling. A port that is not there is waited for without. */
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 10_000;
+
+export interface SharePortHandlers {
+  hostCame(line: HostLine): void;
+  data(bytes: Uint8Array): void;
+  hostLeft(): void;
+}
+
+export class SharePort implements AsyncDisposable {
+  readonly path: string;
+  readonly #handlers: SharePortHandlers;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #tried = (): void => {};
+  /** Resolves when it is held for the first time, or cannot be yet. */
+  readonly tried = new Promise<void>((resolve) => {
+    this.#tried = resolve;
+  });
+  #isHeld = false;
+  #fault: PortError | BackendError | undefined;
+
+  constructor(path: string, handlers: SharePortHandlers, clock: Clock, log: Log) {
+    this.path = path;
+    this.#handlers = handlers;
+    this.#clock = clock;
+    this.#log = log;
+    this.#running = this.#run(this.#stop.signal);
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** What keeps it from being held. */
+  get fault(): PortError | BackendError | undefined {
+    return this.#fault;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    let pauseMs = RETRY_MIN_MS;
+    while (!signal.aborted) {
+      try {
+        await using line = await openLine(this.path, signal);
+        pauseMs = RETRY_MIN_MS;
+        await this.#hold(line, signal);
+      } catch (error) {
+        if (signal.aborted) return this.#tried();
+        if (!(error instanceof PortError || error instanceof BackendError)) throw error;
+        this.#tried();
+        const isNews = error.code !== this.#fault?.code;
+        this.#fault = error;
+        if (error.code === "port.missing") {
+          if (isNews) this.#log.info(`${describeError(error)}: waiting for it`);
+          await appeared(this.path, signal);
+          continue;
+        }
+        if (isNews) this.#log.warn(`${describeError(error)}: trying again`);
+      }
+      await sleep(this.#clock, pauseMs, signal);
+      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
+    }
+  }
+
+  async #hold(line: HostLine, signal: AbortSignal): Promise<void> {
+    this.#isHeld = true;
+    this.#fault = undefined;
+    this.#log.info("port held");
+    this.#tried();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+        line.start({
+          hostCame: () => this.#handlers.hostCame(line),
+          data: (bytes) => this.#handlers.data(bytes),
+          hostLeft: () => this.#handlers.hostLeft(),
+          lost: reject,
+        });
+      });
+    } finally {
+      this.#isHeld = false;
+    }
+  }
+}
+
+async function openLine(path: string, signal: AbortSignal): Promise<HostLine> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw portError(path, error);
+  });
+  if (found.isSocket()) return openSocketLine(path, signal);
+  if (!found.isCharacterDevice())
+    throw new PortError("port.not-a-port", `${path} is neither a character device nor a unix socket`);
+  // The native part is loaded where there is a device to read, and nowhere else.
+  const { openDeviceLine } = await import("../ports/device-line.ts");
+  return openDeviceLine(path);
+}
+
+/** Resolves when there is something at the path, or something has changed in the nearest folder that there is. */
+async function appeared(path: string, signal: AbortSignal): Promise<void> {
+  let folder = dirname(path);
+  while (folder !== "/" && !(await isThere(folder))) folder = dirname(folder);
+  await new Promise<void>((resolve) => {
+    const watcher = watch(folder);
+    const done = (): void => {
+      watcher.close();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    watcher.on("change", done);
+    watcher.on("error", done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+    // It may have come before the watch did.
+    else void isThere(path).then((isHere) => isHere && done());
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
