@@ -1,31 +1,53 @@
 // Every key of the configuration, once: what it may hold, what it is when absent, and what it is for.
 import { type LogLevel, logLevels } from "./log.ts";
 
-interface BooleanKey {
-  readonly kind: "boolean";
-  readonly default: boolean;
+interface KeyBase<T> {
+  readonly default: T;
   readonly about: string;
-  /** A user may switch it off in a configuration of their own. */
-  readonly userMayDisable?: boolean;
+  /** A matter of taste: what a user's own file says stands in place of the system's. Without it, and without a rule below, a fault. */
+  readonly userMaySet?: boolean;
 }
 
-interface TextKey {
+interface BooleanKey extends KeyBase<boolean> {
+  readonly kind: "boolean";
+  /** The one value that takes away: a user may say it, and cannot take it back. */
+  readonly userMayDisable?: boolean;
+  readonly userMayEnable?: boolean;
+}
+
+interface TextKey extends KeyBase<string> {
   readonly kind: "text";
-  readonly default: string;
-  readonly about: string;
   /** What it must look like, and that in words. */
   readonly pattern: RegExp;
   readonly allowed: string;
 }
 
-interface ChoiceKey<C extends string> {
+interface ChoiceKey<C extends string> extends KeyBase<C> {
   readonly kind: "choice";
-  readonly default: C;
-  readonly about: string;
   readonly choices: readonly C[];
+  /** For each choice those that allow less, the widest first: a user may go from one to the other. */
+  readonly narrower?: Readonly<Record<C, readonly C[]>>;
 }
 
-export type ConfigKey = BooleanKey | TextKey | ChoiceKey<string>;
+/** A whole number; its unit is the last word of the key's name. */
+interface IntegerKey extends KeyBase<number> {
+  readonly kind: "integer";
+  readonly min: number;
+  readonly max: number;
+  /** A user may ask for less, never for more. */
+  readonly userMayLower?: boolean;
+}
+
+/** Of choices, or of texts. */
+interface ListKey<C extends string> extends KeyBase<readonly C[]> {
+  readonly kind: "list";
+  readonly of: { readonly choices: readonly C[] } | { readonly pattern: RegExp; readonly allowed: string };
+  readonly maxEntries: number;
+  /** A user may leave entries out, never add any. */
+  readonly userMayDrop?: boolean;
+}
+
+export type ConfigKey = BooleanKey | TextKey | ChoiceKey<string> | IntegerKey | ListKey<string>;
 
 const logLevel: ChoiceKey<LogLevel> = {
   kind: "choice",
@@ -33,6 +55,31 @@ const logLevel: ChoiceKey<LogLevel> = {
   choices: logLevels,
   about: "The least urgent lines that are written.",
 };
+
+const clipboardDirection: ChoiceKey<"both" | "host-to-guest" | "guest-to-host" | "off"> = {
+  kind: "choice",
+  default: "both",
+  choices: ["both", "host-to-guest", "guest-to-host", "off"],
+  narrower: {
+    both: ["host-to-guest", "guest-to-host", "off"],
+    "host-to-guest": ["off"],
+    "guest-to-host": ["off"],
+    off: [],
+  },
+  about: "Which way content may go; the host is the viewer's side.",
+};
+
+const clipboardTypes: ListKey<"text" | "png" | "bmp" | "tiff" | "jpeg"> = {
+  kind: "list",
+  default: ["text", "png", "bmp", "tiff", "jpeg"],
+  of: { choices: ["text", "png", "bmp", "tiff", "jpeg"] },
+  maxEntries: 5,
+  userMayDrop: true,
+  about: "What may be exchanged.",
+};
+
+/** Just under the largest size that every viewer can count. */
+const MAX_CLIPBOARD_MIB = 1023;
 
 /** Table by table, key by key, as in the file. */
 export const configSchema = {
@@ -58,6 +105,30 @@ export const configSchema = {
       default: true,
       userMayDisable: true,
       about: "Share PRIMARY too, the selection of marked text that the middle button pastes.",
+    },
+    direction: clipboardDirection,
+    types: clipboardTypes,
+    "max-host-to-guest-mib": {
+      kind: "integer",
+      default: MAX_CLIPBOARD_MIB,
+      min: 1,
+      max: MAX_CLIPBOARD_MIB,
+      userMayLower: true,
+      about: "The largest content that comes in.",
+    },
+    "max-guest-to-host-mib": {
+      kind: "integer",
+      default: MAX_CLIPBOARD_MIB,
+      min: 1,
+      max: MAX_CLIPBOARD_MIB,
+      userMayLower: true,
+      about: "The largest content that goes out; the viewer may want less.",
+    },
+    "mark-received": {
+      kind: "boolean",
+      default: false,
+      userMayEnable: true,
+      about: "Mark what comes from the viewer as secret: clipboard managers do not keep it.",
     },
   },
   display: {
@@ -104,7 +175,16 @@ export const configSchema = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, ConfigKey>>>>;
 
-type ValueOf<K> = K extends ChoiceKey<infer C> ? C : K extends BooleanKey ? boolean : string;
+type ValueOf<K> =
+  K extends ChoiceKey<infer C>
+    ? C
+    : K extends ListKey<infer C>
+      ? readonly C[]
+      : K extends IntegerKey
+        ? number
+        : K extends BooleanKey
+          ? boolean
+          : string;
 
 /** The configuration with every key filled in. */
 export type Config = {

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
 import { type Config, type ConfigKey, configSchema } from "./config-schema.ts";
+import { narrowedValue, shown, userMaySay, whatIsAllowed } from "./config-value.ts";
 import { ConfigError } from "./errors.ts";
 
 const schema: Readonly<Record<string, Readonly<Record<string, ConfigKey>>>> = configSchema;
@@ -20,12 +21,13 @@ export async function readConfig(path: string, required: boolean): Promise<Confi
 export async function narrowedByUser(config: Config, path: string): Promise<Config> {
   const text = await readText(path, false);
   if (text === undefined) return config;
-  const values = checked(path, text, (key) => key.kind === "boolean" && key.userMayDisable === true);
+  const values = checked(path, text, userMaySay);
   const narrowed: Values = structuredClone(config);
   for (const [table, keys] of Object.entries(values)) {
     for (const [name, value] of Object.entries(keys)) {
       const target = narrowed[table];
-      if (target !== undefined) target[name] = target[name] === true && value === true;
+      const key = schema[table]?.[name];
+      if (target !== undefined && key !== undefined) target[name] = narrowedValue(key, target[name], value);
     }
   }
   return filledIn(narrowed);
@@ -78,20 +80,6 @@ function parsed(path: string, text: string): Record<string, unknown> {
   }
 }
 
-/** Undefined when the value may stand; else what may. */
-function whatIsAllowed(key: ConfigKey, value: unknown): string | undefined {
-  switch (key.kind) {
-    case "boolean":
-      return typeof value === "boolean" ? undefined : "true or false";
-    case "text":
-      return typeof value === "string" && key.pattern.test(value) ? undefined : key.allowed;
-    case "choice":
-      return typeof value === "string" && key.choices.includes(value) ? undefined : key.choices.map(shown).join(", ");
-    default:
-      return key satisfies never;
-  }
-}
-
 function filledIn(values: Values): Config {
   const tables = Object.entries(schema).map(([table, keys]) => {
     const filled = Object.entries(keys).map(([name, key]) => [name, values[table]?.[name] ?? key.default]);
@@ -107,11 +95,6 @@ function isTable(value: unknown): value is Record<string, unknown> {
 
 function oneOf(names: readonly string[]): string {
   return `known are ${names.join(", ")}`;
-}
-
-function shown(value: unknown): string {
-  // JSON has no word for what TOML calls nan and inf.
-  return typeof value === "bigint" || typeof value === "number" ? String(value) : JSON.stringify(value);
 }
 
 /** `:LINE` of the first mention of a table or of a key, `table.key`; nothing where the text spells it in some other way. */

@@ -451,10 +451,10 @@ test("the example configuration names every key, and changes nothing as it is or
   using folder = makeTempDir("config");
   const text = readFileSync("packaging/config.toml", "utf8");
   const file = folder.join("config.toml");
-  for (const content of [text, text.replaceAll(/^#(?=[a-z_]+ = )/gm, "")]) {
+  for (const content of [text, text.replaceAll(/^#(?=[a-z-]+ = )/gm, "")]) {
     writeFileSync(file, content);
     expect(await readConfig(file, true)).toEqual(defaultConfig);
   }
-  const keys = [...text.matchAll(/^#?\[?([a-z_.]+)(?:\]$| = )/gm)].map(([, key]) => key);
+  const keys = [...text.matchAll(/^#?\[?([a-z-.]+)(?:\]$| = )/gm)].map(([, key]) => key);
   expect(keys).toEqual(Object.entries(configSchema).flatMap(([table, entries]) => [table, ...Object.keys(entries)]));
 });

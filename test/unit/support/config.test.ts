@@ -35,7 +35,15 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
   expect(defaultConfig).toEqual({
     log: { level: "info" },
     port: { path: "/dev/virtio-ports/com.redhat.spice.0" },
-    clipboard: { enabled: true, primary: true },
+    clipboard: {
+      enabled: true,
+      primary: true,
+      direction: "both",
+      types: ["text", "png", "bmp", "tiff", "jpeg"],
+      "max-host-to-guest-mib": 1023,
+      "max-guest-to-host-mib": 1023,
+      "mark-received": false,
+    },
     display: { resize: true },
     volume: { sync: true },
     "shared-folder": { enabled: true },
@@ -45,7 +53,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
 });
 
 describe("spellings", () => {
-  const off = { ...defaultConfig, clipboard: { enabled: true, primary: false } };
+  const off = { ...defaultConfig, clipboard: { ...defaultConfig.clipboard, primary: false } };
   test.each([
     ["nothing at all", "", defaultConfig],
     ["only a comment", "# nothing\n", defaultConfig],
@@ -57,11 +65,19 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\n[volume]\nsync = false\n[shared-folder]\nenabled = false\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[shared-folder]\nenabled = false\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
-        clipboard: { enabled: false, primary: false },
+        clipboard: {
+          enabled: false,
+          primary: false,
+          direction: "host-to-guest",
+          types: ["text"],
+          "max-host-to-guest-mib": 1000,
+          "max-guest-to-host-mib": 16,
+          "mark-received": true,
+        },
         display: { resize: false },
         volume: { sync: false },
         "shared-folder": { enabled: false },
@@ -87,6 +103,9 @@ describe("spellings", () => {
 });
 
 describe("a fault names the file, the line, the key, the value and what is allowed", () => {
+  const clipboardKeys =
+    "known are enabled, primary, direction, types, max-host-to-guest-mib, max-guest-to-host-mib, mark-received";
+  const types = 'a list of at most 5, each "text" or "png" or "bmp" or "tiff" or "jpeg"';
   const tables = "known are log, port, clipboard, display, volume, shared-folder, pointer, compat";
   test.each([
     ["an unknown table", "\n[clipbord]\nenabled = true", `FILE:2: unknown table [clipbord]: ${tables}`],
@@ -98,12 +117,12 @@ describe("a fault names the file, the line, the key, the value and what is allow
     [
       "an unknown key",
       "[clipboard]\n# hm\nprimry = false",
-      "FILE:3: unknown key clipboard.primry = false: known are enabled, primary",
+      `FILE:3: unknown key clipboard.primry = false: ${clipboardKeys}`,
     ],
     [
       "a key that every object has",
       "[clipboard]\ntoString = 1",
-      "FILE:2: unknown key clipboard.toString = 1: known are enabled, primary",
+      `FILE:2: unknown key clipboard.toString = 1: ${clipboardKeys}`,
     ],
     [
       "a table in a table",
@@ -171,6 +190,52 @@ describe("a fault names the file, the line, the key, the value and what is allow
       `FILE:2: compat.version = "${"1".repeat(65)}": allowed is a version like 0.22.1, or nothing`,
     ],
     [
+      "a direction there is not",
+      '[clipboard]\ndirection = "in"',
+      'FILE:2: clipboard.direction = "in": allowed is "both", "host-to-guest", "guest-to-host", "off"',
+    ],
+    [
+      "a size of nothing",
+      "[clipboard]\nmax-host-to-guest-mib = 0",
+      "FILE:2: clipboard.max-host-to-guest-mib = 0: allowed is a whole number from 1 to 1023",
+    ],
+    [
+      "a size beyond any",
+      "[clipboard]\nmax-guest-to-host-mib = 1024",
+      "FILE:2: clipboard.max-guest-to-host-mib = 1024: allowed is a whole number from 1 to 1023",
+    ],
+    [
+      "a broken size",
+      "[clipboard]\nmax-host-to-guest-mib = 1.5",
+      "FILE:2: clipboard.max-host-to-guest-mib = 1.5: allowed is a whole number from 1 to 1023",
+    ],
+    [
+      "a size that is none",
+      "[clipboard]\nmax-host-to-guest-mib = inf",
+      "FILE:2: clipboard.max-host-to-guest-mib = Infinity: allowed is a whole number from 1 to 1023",
+    ],
+    [
+      "a size in words",
+      '[clipboard]\nmax-host-to-guest-mib = "10"',
+      'FILE:2: clipboard.max-host-to-guest-mib = "10": allowed is a whole number from 1 to 1023',
+    ],
+    [
+      "a type in place of a list",
+      '[clipboard]\ntypes = "text"',
+      `FILE:2: clipboard.types = "text": allowed is ${types}`,
+    ],
+    [
+      "a list with one type there is not",
+      '[clipboard]\ntypes = [\n  "text",\n  "gif",\n]',
+      `FILE:2: clipboard.types = ["text","gif"]: allowed is ${types}`,
+    ],
+    ["a list of numbers", "[clipboard]\ntypes = [1]", `FILE:2: clipboard.types = [1]: allowed is ${types}`],
+    [
+      "a list that is too long",
+      `clipboard.types = [${Array(6).fill('"text"').join(",")}]`,
+      `FILE:1: clipboard.types = [${Array(6).fill('"text"').join(",")}]: allowed is ${types}`,
+    ],
+    [
       "in a dotted key",
       "display.resize = false\nclipboard.primary = 3",
       "FILE:2: clipboard.primary = 3: allowed is true or false",
@@ -194,7 +259,7 @@ describe("a fault names the file, the line, the key, the value and what is allow
     [
       "the same name under another table",
       "[display]\nresize = true\n[clipboard]\nresize = true",
-      "FILE:4: unknown key clipboard.resize = true: known are enabled, primary",
+      `FILE:4: unknown key clipboard.resize = true: ${clipboardKeys}`,
     ],
   ])("%s", async (_, text, told) => {
     // TOML's own word for no number is another than JavaScript's.
@@ -238,24 +303,55 @@ describe("a user's own file only takes away", () => {
   }
 
   test.each([
-    ["a user switches off", "", "[clipboard]\nprimary = false", { enabled: true, primary: false }],
-    ["a user's true changes nothing", "", "[clipboard]\nprimary = true", { enabled: true, primary: true }],
-    [
-      "a user cannot switch on",
-      "clipboard.enabled = false",
-      "[clipboard]\nenabled = true",
-      { enabled: false, primary: true },
-    ],
+    ["a user switches off", "", "[clipboard]\nprimary = false", { primary: false }],
+    ["a user's true changes nothing", "", "[clipboard]\nprimary = true", {}],
+    ["a user cannot switch on", "clipboard.enabled = false", "[clipboard]\nenabled = true", { enabled: false }],
     [
       "nor off what is off",
       "clipboard.enabled = false",
       "[clipboard]\nenabled = false\nprimary = false",
       { enabled: false, primary: false },
     ],
-    ["an empty file changes nothing", "clipboard.primary = false", "", { enabled: true, primary: false }],
+    ["an empty file changes nothing", "clipboard.primary = false", "", { primary: false }],
+    ["a smaller size", "", "clipboard.max-host-to-guest-mib = 3", { "max-host-to-guest-mib": 3 }],
+    [
+      "a larger size changes nothing",
+      "clipboard.max-host-to-guest-mib = 3",
+      "clipboard.max-host-to-guest-mib = 4",
+      { "max-host-to-guest-mib": 3 },
+    ],
+    ["fewer types, in the system's order", "", 'clipboard.types = ["png", "text"]', { types: ["text", "png"] }],
+    [
+      "no type beside the system's",
+      'clipboard.types = ["text"]',
+      'clipboard.types = ["png", "text"]',
+      { types: ["text"] },
+    ],
+    ["no type at all", "", "clipboard.types = []", { types: [] }],
+    ["marks what is received", "", "clipboard.mark-received = true", { "mark-received": true }],
+    [
+      "leaves no mark away",
+      "clipboard.mark-received = true",
+      "clipboard.mark-received = false",
+      { "mark-received": true },
+    ],
+    ["one direction", "", 'clipboard.direction = "host-to-guest"', { direction: "host-to-guest" }],
+    [
+      "both directions change nothing",
+      'clipboard.direction = "host-to-guest"',
+      'clipboard.direction = "both"',
+      { direction: "host-to-guest" },
+    ],
+    [
+      "the other direction leaves none",
+      'clipboard.direction = "host-to-guest"',
+      'clipboard.direction = "guest-to-host"',
+      { direction: "off" },
+    ],
+    ["off stays off", 'clipboard.direction = "off"', 'clipboard.direction = "guest-to-host"', { direction: "off" }],
   ])("%s", async (_, system, user, clipboard) => {
     const config = await narrowed(system, user);
-    expect(config.clipboard).toEqual(clipboard);
+    expect(config.clipboard).toEqual({ ...defaultConfig.clipboard, ...clipboard });
     expect({ ...config, clipboard: defaultConfig.clipboard }).toEqual(defaultConfig);
   });
 
