@@ -33,6 +33,10 @@ async function main(): Promise<void> {
       return (await import("./programs/session.ts")).session(line.options, programContext(line.options.log, ignored));
     case "run":
       return (await import("./programs/run.ts")).run(line.options, programContext());
+    case "mount-helper": {
+      const { mountHelper } = await import("./programs/mount-helper.ts");
+      return mountHelper(line.options, programContext(line.options.log).log);
+    }
     case "status": {
       const { status } = await import("./programs/status.ts");
       return status(line.options, (text) => void process.stdout.write(text), programContext().stop);

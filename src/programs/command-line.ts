@@ -87,10 +87,16 @@ export function warnOfUnbuilt(options: object, log: { warn(text: string): void }
     if (Object.hasOwn(options, name)) log.warn(`--${name}: not built yet, without effect`);
 }
 
+const mountHelperOptions = { ...configured, ...asked } as const satisfies Record<string, Option>;
+
 const commands = {
   daemon: { about: "the ports and the rules, for whichever session is on the screen", options: daemonOptions },
   session: { about: "one desktop session's agent", options: sessionOptions },
   run: { about: "daemon and session in one process, in the foreground", options: runOptions },
+  "mount-helper": {
+    about: "mounts the viewer's folder for the daemon: started by systemd",
+    options: mountHelperOptions,
+  },
   status: { about: "how the daemon and its sessions are", options: statusOptions },
 } as const;
 
@@ -106,6 +112,7 @@ export type CommandLine =
   | { readonly command: "daemon"; readonly options: ValuesOf<typeof daemonOptions> }
   | { readonly command: "session"; readonly options: ValuesOf<typeof sessionOptions> }
   | { readonly command: "run"; readonly options: ValuesOf<typeof runOptions> }
+  | { readonly command: "mount-helper"; readonly options: ValuesOf<typeof mountHelperOptions> }
   | { readonly command: "status"; readonly options: ValuesOf<typeof statusOptions> }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };

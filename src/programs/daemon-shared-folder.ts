@@ -1,5 +1,6 @@
 // The viewer's folder at the daemon: the rules' effects on port, listeners and mount.
 import {
+  type MountState,
   noSharedFolder,
   type SharedFolderEffect,
   type SharedFolderInput,
@@ -8,25 +9,31 @@ import {
   type ShareMount,
   sharedFolderStep,
 } from "../features/shared-folder.ts";
-import type { Clock } from "../support/clock.ts";
+import { type Clock, sleep } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
 import type { DavProxy, ListenAddress } from "../system/shared-folder/dav-proxy.ts";
+import { davfsUser, MountService } from "../system/shared-folder/mount-service.ts";
+import { mountedUsers } from "../system/shared-folder/mount-table.ts";
 import { MuxConnections } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
-import type { SharedFolderReport } from "./status-report.ts";
+import type { MountReport, SharedFolderReport } from "./status-report.ts";
 
 /** Before what has failed is tried again. */
 const RETRY_MS = 10_000;
 /** What the viewer allows is asked again when it is used after so long, and no sooner after it has refused a change. */
 const OLD_ANSWER_MS = 30_000;
 const NEW_ANSWER_MS = 2000;
+/** For the mount to go when we do. */
+const END_MS = 3000;
 
 export interface SharedFolderOptions {
   readonly device: string;
   readonly listen: readonly ListenAddress[];
   readonly policy: SharedFolderPolicy;
+  /** Of root's helper for mounts. */
+  readonly mountSocket: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,6 +53,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
   #proxy: DavProxy | undefined;
   /** Listeners come and go one after the other. */
   #listening: Promise<void> = Promise.resolve();
+  /** So do mounts. */
+  #mounting: Promise<void> = Promise.resolve();
+  #mountClient: number | undefined;
   #lastConnection = 0n;
   #isToldOfScreen = false;
   #askedMs = 0;
@@ -65,6 +75,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       options.clock,
       this.#log,
     );
+    if (options.policy.mount) this.#afterMounts(() => this.#clearUp());
   }
 
   /** Resolves when the port is held for the first time, or cannot be yet. */
@@ -101,6 +112,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       connections: this.#proxy?.connections ?? 0,
       user: user ?? null,
       entries: this.#entries ?? null,
+      mount: mountReport(this.#state.mount),
       fault: fault ?? null,
     };
   }
@@ -110,6 +122,21 @@ export class DaemonSharedFolder implements AsyncDisposable {
     await this.#port[Symbol.asyncDispose]();
     this.#hostLeft();
     await this.#listening;
+    const over = new AbortController();
+    await Promise.race([this.#settled(), sleep(this.#options.clock, END_MS, over.signal)]);
+    over.abort();
+  }
+
+  /** All mounts are as they are wanted, also those that another has made necessary. */
+  async #settled(): Promise<void> {
+    for (let last: Promise<void> | undefined; last !== this.#mounting; ) {
+      last = this.#mounting;
+      await last;
+    }
+  }
+
+  #afterMounts(work: () => Promise<void>): void {
+    this.#mounting = this.#mounting.then(work);
   }
 
   #userChanged(user: number | undefined): void {
@@ -133,9 +160,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
       case "fall-silent":
         return this.#fallSilent();
       case "mount":
-        return this.#mount(effect.mount);
+        return this.#afterMounts(() => this.#mount(effect.mount));
       case "unmount":
-        return this.#unmount(effect.mount);
+        return this.#afterMounts(() => this.#unmount(effect.mount));
       case "retry-later":
         this.#retry?.[Symbol.dispose]();
         this.#retry = this.#options.clock.after(RETRY_MS, () =>
@@ -185,8 +212,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
     const { clock, listen } = this.#options;
     try {
       const { DavProxy } = await import("../system/shared-folder/dav-proxy.ts");
+      this.#mountClient = this.#options.policy.mount ? await davfsUser() : undefined;
       const proxy = await DavProxy.listen(share.mux, listen, {
-        mayConnect: (uid) => uid === 0 || uid === this.#state.user,
+        mayConnect: (uid) => this.#mayConnect(uid),
         connected: () => this.#doubtAfter(OLD_ANSWER_MS),
         changeRefused: () => this.#doubtAfter(NEW_ANSWER_MS),
         clock,
@@ -201,6 +229,13 @@ export class DaemonSharedFolder implements AsyncDisposable {
       this.#log.warn(describeError(error));
       this.#input({ kind: "listening-failed", epoch, fault: describeError(error) });
     }
+  }
+
+  #mayConnect(uid: number): boolean {
+    if (uid === 0 || uid === this.#state.user) return true;
+    // davfs2 gives up root for a user of its own.
+    const { kind } = this.#state.mount;
+    return uid === this.#mountClient && (kind === "changing" || kind === "mounted");
   }
 
   #doubtAfter(ageMs: number): void {
@@ -221,7 +256,58 @@ export class DaemonSharedFolder implements AsyncDisposable {
     this.#listening = this.#listening.then(() => closed);
   }
 
-  #mount(_mount: ShareMount): void {}
+  async #mount(mount: ShareMount): Promise<void> {
+    try {
+      const path = await this.#service().mount(mount);
+      this.#log.info(`mounted ${mount.readOnly ? "read-only" : "read-write"} at ${path}`);
+      this.#input({ kind: "mount-made", mount, path, driver: "davfs2" });
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      // The viewer may have left meanwhile, which is no fault.
+      if (this.#state.isListening) this.#log.warn(`not mounted: ${describeError(error)}`);
+      this.#input({ kind: "mount-failed", mount, fault: describeError(error) });
+    }
+  }
 
-  #unmount(_mount: ShareMount): void {}
+  async #unmount({ uid }: ShareMount): Promise<void> {
+    await this.#listening;
+    try {
+      await this.#service().unmount(uid);
+      this.#log.info("no longer mounted");
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#log.warn(`not unmounted: ${describeError(error)}`);
+    }
+    this.#input({ kind: "mount-gone" });
+  }
+
+  /** What a daemon before us has left, which may have had no time to say so. */
+  async #clearUp(): Promise<void> {
+    for (const uid of await mountedUsers()) await this.#unmount({ uid, readOnly: false });
+  }
+
+  #service(): MountService {
+    return new MountService(this.#options.mountSocket);
+  }
+}
+
+function mountReport(mount: MountState): MountReport {
+  const nothing = { path: null, driver: null, fault: null };
+  switch (mount.kind) {
+    case "none":
+      return { state: "none", ...nothing };
+    case "changing":
+      return { state: "changing", ...nothing };
+    case "mounted":
+      return {
+        ...nothing,
+        state: mount.mount.readOnly ? "read-only" : "read-write",
+        path: mount.path,
+        driver: mount.driver,
+      };
+    case "failed":
+      return { ...nothing, state: "failed", fault: mount.fault };
+    default:
+      return mount satisfies never;
+  }
 }

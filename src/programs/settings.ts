@@ -20,6 +20,7 @@ export const DEFAULT_CONTROL = "/run/tsvdagent/control.sock";
 const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
 /** Largest clipboard content either way. */
 const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
+const MOUNT_SOCKET = "/run/tsvdagent/mount.sock";
 const WEBDAV_DEVICE = "/dev/virtio-ports/org.spice-space.webdav.0";
 /** Where spice-webdavd serves it, so that everybody's bookmarks stay good. */
 const WEBDAV_LISTEN = ["127.0.0.1:9843", "[::1]:9843"];
@@ -82,13 +83,19 @@ export function sharedFolderSettings(
   config: Config,
   options: SharedFolderOptions,
 ):
-  | { readonly device: string; readonly listen: readonly ListenAddress[]; readonly policy: SharedFolderPolicy }
+  | {
+      readonly device: string;
+      readonly listen: readonly ListenAddress[];
+      readonly policy: SharedFolderPolicy;
+      readonly mountSocket: string;
+    }
   | undefined {
   if (!config["shared-folder"].enabled) return undefined;
   return {
     device: options["webdav-device"] ?? WEBDAV_DEVICE,
     listen: (options["webdav-listen"] ?? WEBDAV_LISTEN).map(listenAddress),
-    policy: { mount: false },
+    mountSocket: MOUNT_SOCKET,
+    policy: { mount: config["shared-folder"].mount },
   };
 }
 

@@ -18,6 +18,15 @@ export interface SessionReport {
   readonly features: readonly FeatureReport[];
 }
 
+/** The viewer's folder in a user's. */
+export interface MountReport {
+  readonly state: "none" | "changing" | "read-only" | "read-write" | "failed";
+  readonly path: string | null;
+  /** What mounts it. */
+  readonly driver: string | null;
+  readonly fault: string | null;
+}
+
 /** The viewer's folder in the guest. */
 export interface SharedFolderReport {
   readonly port: { readonly path: string; readonly state: "held" | "waiting"; readonly fault: string | null };
@@ -28,6 +37,7 @@ export interface SharedFolderReport {
   readonly connections: number;
   /** The uid whose programs may connect, beside root's; null: nobody's. */
   readonly user: number | null;
+  readonly mount: MountReport;
   /** In the folder itself, when it was looked at last; null where that is not known. */
   readonly entries: number | null;
   readonly fault: string | null;
@@ -95,6 +105,9 @@ function sharedFolderRows(folder: SharedFolderReport | null): [string, string][]
   rows.push(["", `viewer: ${shares}${entries === null ? "" : `, ${entries} entries`}`]);
   const where = listening.length === 0 ? "nowhere" : `${listening.join(", ")}, ${connections} connections`;
   rows.push(["", `served: ${where}${fault === null ? "" : `: ${fault}`}`]);
+  const { mount } = folder;
+  const at = [mount.path, mount.driver, mount.fault].filter((part) => part !== null);
+  if (mount.state !== "none") rows.push(["", `mount: ${[mount.state, ...at].join(": ")}`]);
   return rows;
 }
 

@@ -153,6 +153,18 @@ export const configSchema = {
       default: true,
       about: "Serve the folder that the viewer shares on this machine's loopback, to the user on the screen.",
     },
+    mount: {
+      kind: "boolean",
+      default: true,
+      about: "Mount it in that user's home, too.",
+    },
+    path: {
+      kind: "text",
+      default: "Shared",
+      pattern: /^(?!\.{1,2}(\/|$))[^/\0]+(\/(?!\.{1,2}(\/|$))[^/\0]+)*$/,
+      allowed: "a path below the home folder, without . and ..",
+      about: "Where it is mounted, below the user's home: a folder that is empty or not there yet.",
+    },
   },
   pointer: {
     device: {

@@ -425,7 +425,7 @@ describe("units", () => {
     using root = machine();
     const folder = units(root);
     const names = readdirSync(`${folder}/system`).filter((name) => name.startsWith("tsvdagent"));
-    expect(names).toHaveLength(3);
+    expect(names).toHaveLength(5);
     expect(analyze(root, "verify", "--man=no", ...names.map((name) => `${folder}/system/${name}`))).toBe("");
     expect(analyze(root, "--user", "verify", "--man=no", `${folder}/user/tsvdagent.service`)).toBe("");
   });

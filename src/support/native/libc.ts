@@ -14,6 +14,8 @@ export interface Libc {
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number): number;
   /** Only for descriptors of `socket`: Node does not know them. */
   close(fd: number): number;
+  mount(source: string, target: string, type: string | null, flags: number, data: string | null): number;
+  umount(target: string, flags: number): number;
   epollCreate(flags: number): number;
   /** `event` is a `struct epoll_event`: 12 or 16 bytes, the events first. */
   epollCtl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
@@ -53,6 +55,8 @@ async function load(): Promise<Libc> {
       // koffi has no ssize_t; it is a long on Linux.
       sendto: declare("long sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)"),
       close: declare("int close(int)"),
+      mount: declare("int mount(const char *, const char *, const char *, ulong, const char *)"),
+      umount: declare("int umount2(const char *, int)"),
       epollCreate: declare("int epoll_create1(int)"),
       epollCtl: declare("int epoll_ctl(int, int, int, const uint8_t *)"),
       epollWait: declare("int epoll_wait(int, _Out_ uint8_t *, int, int)"),

@@ -85,10 +85,13 @@ class Viewer:
         self.answers = Answers()
         self.main_opened = False
         self.agent_connected = False
+        self.is_sharing = False
 
     # Connection
 
-    def connect(self, host, port, maxClipboardBytes=None, align=True, position=True):
+    def connect(
+        self, host, port, maxClipboardBytes=None, align=True, position=True, sharedFolder=None, shareReadOnly=False
+    ):
         if self.session is not None:
             raise ValueError("connected already")
         session = Spice.Session()
@@ -96,6 +99,10 @@ class Viewer:
         session.set_property("port", str(port))
         for feature in ("enable-audio", "enable-usbredir", "enable-smartcard"):
             session.set_property(feature, False)
+        self.is_sharing = sharedFolder is not None
+        if self.is_sharing:
+            session.set_property("shared-dir", sharedFolder)
+            session.set_property("share-dir-ro", shareReadOnly)
         self.session = session
         self.main_options = {
             "max-clipboard": maxClipboardBytes,
@@ -137,6 +144,8 @@ class Viewer:
         elif isinstance(channel, Spice.InputsChannel):
             kind = "inputs"
             self.inputs = channel
+        elif isinstance(channel, Spice.WebdavChannel) and self.is_sharing:
+            kind = "webdav"
         else:
             return
         connect_signal(channel, "channel-event", lambda _, what: self.on_channel_event(session, kind, channel_id, what))

@@ -14,6 +14,8 @@ export interface ConnectOptions {
   readonly maxClipboardBytes?: number;
   /** "viewer": spice-gtk puts the displays side by side itself. "given" (default): positions go out as they are set. */
   readonly positions?: "viewer" | "given";
+  /** Served by spice-gtk's own WebDAV server, where the host has the channel. Default: nothing. */
+  readonly sharedFolder?: { readonly path: string; readonly readOnly?: boolean };
   readonly timeoutMs?: number;
 }
 
@@ -106,9 +108,12 @@ export class SpiceClient implements AsyncDisposable {
 
   /** Connects and waits for the main, inputs and display channels and the first frame's size. */
   async connect(port: number, options: ConnectOptions = {}): Promise<void> {
-    const { host = "127.0.0.1", maxClipboardBytes, positions = "given", timeoutMs = 10_000 } = options;
+    const { host = "127.0.0.1", maxClipboardBytes, positions = "given", sharedFolder, timeoutMs = 10_000 } = options;
     this.events.skip();
-    await this.#viewer.command("connect", { host, port, maxClipboardBytes, align: positions === "viewer" });
+    await this.#viewer.command("connect", {
+      ...{ host, port, maxClipboardBytes, align: positions === "viewer" },
+      ...(sharedFolder && { sharedFolder: sharedFolder.path, shareReadOnly: sharedFolder.readOnly ?? false }),
+    });
     const failure = (): string | undefined =>
       [...this.#channels].map(([type, state]) => `${type} ${state}`).find((text) => !text.endsWith(" opened"));
     const ready = (): boolean => CHANNELS.every((type) => this.#channels.has(type)) && this.#view.width > 0;

@@ -9,7 +9,7 @@ export interface Monitor {
   readonly height: number;
 }
 
-export type ChannelName = "main" | "display" | "inputs";
+export type ChannelName = "main" | "display" | "inputs" | "webdav";
 
 interface EventFields {
   readonly ready: object;

@@ -72,16 +72,16 @@ describe("row 90: options of run", () => {
 
 describe("wrong words say what is wrong and what is allowed", () => {
   test.each<[string, string[], string | RegExp]>([
-    ["no such command", ["rum"], "unknown command rum: known are daemon, session, run, status"],
+    ["no such command", ["rum"], "unknown command rum: known are daemon, session, run, mount-helper, status"],
     [
       "a command that every object has",
       ["constructor"],
-      "unknown command constructor: known are daemon, session, run, status",
+      "unknown command constructor: known are daemon, session, run, mount-helper, status",
     ],
     [
       "an option before the command",
       ["--port", "/x", "run"],
-      /^unknown command --port: known are daemon, session, run, status/,
+      /^unknown command --port: known are daemon, session, run, mount-helper, status/,
     ],
     ["no such option", ["run", "--prot", "/x"], "Unknown option '--prot': see tsvdagent run --help"],
     ["no such short option", ["run", "-p", "/x"], "Unknown option '-p': see tsvdagent run --help"],

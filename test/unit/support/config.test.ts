@@ -46,7 +46,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
     },
     display: { resize: true },
     volume: { sync: true },
-    "shared-folder": { enabled: true },
+    "shared-folder": { enabled: true, mount: true, path: "Shared" },
     pointer: { device: "/dev/uinput" },
     compat: { version: "" },
   });
@@ -65,7 +65,7 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[shared-folder]\nenabled = false\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
@@ -80,7 +80,7 @@ describe("spellings", () => {
         },
         display: { resize: false },
         volume: { sync: false },
-        "shared-folder": { enabled: false },
+        "shared-folder": { enabled: false, mount: false, path: "a b/c" },
         pointer: { device: "fifo:/run/y" },
         compat: { version: "0.22.1" },
       },
