@@ -7,7 +7,18 @@ const targetNames: readonly (readonly [number, readonly string[]])[] = [
     ClipboardType.UTF8_TEXT,
     ["UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "COMPOUND_TEXT", "TEXT", "STRING"],
   ],
+  [ClipboardType.IMAGE_PNG, ["image/png"]],
+  [ClipboardType.IMAGE_BMP, ["image/bmp", "image/x-bmp", "image/x-MS-bmp", "image/x-win-bitmap"]],
+  [ClipboardType.IMAGE_TIFF, ["image/tiff"]],
+  [ClipboardType.IMAGE_JPG, ["image/jpeg"]],
 ];
+
+/** Pictures that PNG can be made of, without loss before with, the least work first. */
+const pngSources: readonly number[] = [ClipboardType.IMAGE_BMP, ClipboardType.IMAGE_TIFF, ClipboardType.IMAGE_JPG];
+
+/** A clipboard manager that finds it, with the value below, does not keep the content. KDE's, understood by others. */
+export const SECRET_TARGET = "x-kde-passwordManagerHint";
+export const SECRET_VALUE = "secret";
 
 /** The types this guest can carry. */
 export const carriedTypes: readonly number[] = targetNames.map(([type]) => type);
@@ -29,6 +40,19 @@ export function typesOfTargets(targets: readonly string[]): ReadonlyMap<number, 
 /** The targets to offer for the viewer's types, in its order. */
 export function targetsOfTypes(types: readonly number[]): readonly string[] {
   return types.flatMap((type) => targetNames.find(([known]) => known === type)?.[1] ?? []);
+}
+
+/** PNG among them, before the first picture, if there is one that it can be made of. */
+export function withPng(types: readonly number[]): readonly number[] {
+  if (pngSource(types) === undefined) return types;
+  const before = types.findIndex((type) => pngSources.includes(type));
+  return [...types.slice(0, before), ClipboardType.IMAGE_PNG, ...types.slice(before)];
+}
+
+/** What to make PNG of; undefined where it is there already, or no picture is. */
+export function pngSource(types: readonly number[]): number | undefined {
+  if (types.includes(ClipboardType.IMAGE_PNG)) return undefined;
+  return pngSources.find((type) => types.includes(type));
 }
 
 /** The type behind a target that was offered. */

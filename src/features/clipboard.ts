@@ -1,12 +1,15 @@
 // The clipboard as the daemon rules it: who owns each selection, whose turn it is to answer, and what nobody answers.
 // Section 3 of the protocol. Content never comes by here: a body is named by a number.
 import { ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+import type { ClipboardPolicy, Refusal, RefusalReason } from "./clipboard-policy.ts";
 
 /** Host or guest gives no first byte for this long: the asker is told no. */
 export const ANSWER_TIMEOUT_MS = 3000;
 /** The same for a host that was silent since its last grab: applications ask again under another name. */
 export const SILENT_HOST_TIMEOUT_MS = 1000;
 export const GUEST_ANSWER_TIMEOUT_MS = 5000;
+/** The same where a picture may have to be made into PNG first. */
+export const GUEST_PNG_TIMEOUT_MS = 20_000;
 /** Questions of the host that wait for the guest at once; more are answered NONE. */
 const MAX_HOST_REQUESTS = 256;
 /** Questions of the guest that wait for the host at once; more are refused. */
@@ -64,15 +67,6 @@ export interface ClipboardState {
   readonly nextAskId: number;
 }
 
-/** What the person who set this up wants. */
-export interface ClipboardPolicy {
-  readonly selections: readonly ClipboardSelection[];
-  /** Content types that are carried, by number. */
-  readonly types: readonly number[];
-  /** Largest content either way, bytes. */
-  readonly maxBytes: number;
-}
-
 export type ClipboardInput =
   | { readonly kind: "viewer-arrived"; readonly viewer: ClipboardViewer }
   | { readonly kind: "viewer-changed"; readonly viewer: ClipboardViewer }
@@ -105,6 +99,8 @@ export type ClipboardInput =
   | { readonly kind: "host-silent"; readonly requestId: number }
   | { readonly kind: "guest-grabbed"; readonly selection: ClipboardSelection; readonly types: readonly number[] }
   | { readonly kind: "guest-released"; readonly selection: ClipboardSelection }
+  /** An application has copied what it marks as a password. */
+  | { readonly kind: "guest-copied-secret"; readonly selection: ClipboardSelection }
   | {
       readonly kind: "guest-requested";
       readonly requestId: number;
@@ -161,6 +157,15 @@ export type ClipboardEffect =
   | { readonly kind: "abort-body"; readonly bodyId: number }
   | { readonly kind: "await-host"; readonly requestId: number; readonly timeoutMs: number }
   | { readonly kind: "await-guest"; readonly askId: number; readonly timeoutMs: number }
+  /** Policy has kept something back. */
+  | (Refusal & { readonly kind: "count-refusal" })
+  /** All of it has gone over. */
+  | {
+      readonly kind: "count-transfer";
+      readonly direction: Refusal["direction"];
+      readonly type: number;
+      readonly bytes: number;
+    }
   | { readonly kind: "note"; readonly text: string };
 
 type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
@@ -198,7 +203,7 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
     case "session-opened":
       return sessionOpened(state, policy);
     case "session-left":
-      return sessionLeft(state);
+      return sessionLeft(state, policy);
     case "host-grabbed":
       return hostGrabbed(state, input, policy);
     case "host-released": {
@@ -208,7 +213,7 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
       return [next, [...withdrawal(state, selection), ...refused]];
     }
     case "host-requested":
-      return hostRequested(state, input.selection, input.type);
+      return hostRequested(state, input.selection, input.type, policy);
     case "host-answered":
       return hostAnswered(state, input, policy);
     case "host-silent":
@@ -216,9 +221,13 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
     case "guest-grabbed":
       return guestGrabbed(state, input.selection, input.types, policy);
     case "guest-released":
-      return guestReleased(state, input.selection);
+      return guestReleased(state, input.selection, policy);
+    case "guest-copied-secret": {
+      const [next, effects] = guestReleased(state, input.selection, policy);
+      return [next, [...effects, refusal("guest-to-host", "secret")]];
+    }
     case "guest-requested":
-      return guestRequested(state, input);
+      return guestRequested(state, input, policy);
     case "guest-cancelled":
       return guestCancelled(state, input.requestId);
     case "guest-answered":
@@ -339,7 +348,7 @@ function sessionOpened(before: ClipboardState, policy: ClipboardPolicy): Step {
   return [state, effects];
 }
 
-function sessionLeft(before: ClipboardState): Step {
+function sessionLeft(before: ClipboardState, policy: ClipboardPolicy): Step {
   const effects: ClipboardEffect[] = [];
   let state: ClipboardState = { ...before, guest: "away", guestRequests: [], hostRequests: [] };
   // Its agent may live on, off the screen: there nobody is to wait in vain, nor to be offered what cannot be had.
@@ -350,7 +359,7 @@ function sessionLeft(before: ClipboardState): Step {
     if (state.selections[selection].owner === "host") effects.push(...withdrawal(before, selection));
     if (state.selections[selection].owner !== "guest") continue;
     state = owned(state, selection, "nobody", []);
-    if (canTell(state, selection)) effects.push({ kind: "send-release", selection });
+    if (isTold(state, selection, policy)) effects.push({ kind: "send-release", selection });
   }
   return [state, effects];
 }
@@ -371,15 +380,17 @@ function hostGrabbed(
     }
     if (!lostRace) before = changed(before, selection, { serial: (own + 1) >>> 0 });
   }
-  if (!policy.selections.includes(selection)) return [before, []];
+  const reason = refused(policy, selection, policy.toGuest);
+  if (reason !== undefined) return [before, [refusal("host-to-guest", reason)]];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const types = policy.types.filter((type) => input.types.includes(type));
   const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
   const taken = changed(owned(cleared, selection, "host", ordered), selection, { held: undefined });
-  const [state, refused] = refuseUnoffered(taken, selection);
+  const [state, unoffered] = refuseUnoffered(taken, selection);
+  const nothing = ordered.length === 0 && input.types.length > 0 ? [refusal("host-to-guest", "type")] : [];
   // A session that is not open hears of it when it is.
   const news = state.guest === "open" ? [offer(selection, ordered)] : withdrawal(state, selection);
-  return [state, [...effects, ...news, ...refused]];
+  return [state, [...effects, ...news, ...unoffered, ...nothing]];
 }
 
 function offer(selection: ClipboardSelection, types: readonly number[]): ClipboardEffect {
@@ -392,10 +403,19 @@ function withdrawal({ guest, selections }: ClipboardState, selection: ClipboardS
   return isThere ? [{ kind: "withdraw-in-guest", selection }] : [];
 }
 
-function hostRequested(state: ClipboardState, selection: ClipboardSelection, type: number): Step {
+function hostRequested(
+  state: ClipboardState,
+  selection: ClipboardSelection,
+  type: number,
+  policy: ClipboardPolicy,
+): Step {
   const { owner, types } = state.selections[selection];
   const none: ClipboardEffect = { kind: "send-empty", selection, type: ClipboardType.NONE };
   if (!canTell(state, selection)) return [state, []];
+  const reason =
+    refused(policy, selection, policy.toHost) ??
+    (!policy.types.includes(type) ? "type" : state.guest === "shut" && owner === "guest" ? "locked" : undefined);
+  if (reason !== undefined) return [state, [none, refusal("guest-to-host", reason)]];
   if (state.guest !== "open" || owner !== "guest" || !types.includes(type)) return [state, [none]];
   if (state.hostRequests.length >= MAX_HOST_REQUESTS) return [state, [none]];
   const askId = state.nextAskId;
@@ -404,7 +424,11 @@ function hostRequested(state: ClipboardState, selection: ClipboardSelection, typ
     { ...state, hostRequests: [...state.hostRequests, request], nextAskId: (askId % 0xffffffff) + 1 },
     [
       { kind: "ask-guest", askId, selection, type },
-      { kind: "await-guest", askId, timeoutMs: GUEST_ANSWER_TIMEOUT_MS },
+      {
+        kind: "await-guest",
+        askId,
+        timeoutMs: type === ClipboardType.IMAGE_PNG ? GUEST_PNG_TIMEOUT_MS : GUEST_ANSWER_TIMEOUT_MS,
+      },
     ],
   ];
 }
@@ -421,13 +445,11 @@ function hostAnswered(
       open.phase === "asked" && open.selection === selection && (open.type === type || type === ClipboardType.NONE),
   );
   if (request === undefined) return [state, [{ kind: "refuse-body", bodyId }]];
-  if (type === ClipboardType.NONE || bytes > policy.maxBytes) {
+  const isTooLarge = bytes > policy.maxToGuestBytes;
+  if (type === ClipboardType.NONE || isTooLarge) {
     const [next, effects] = refuseGuestRequests(state, request);
-    const note: ClipboardEffect[] =
-      bytes > policy.maxBytes
-        ? [{ kind: "note", text: `host to guest: type ${type}: ${bytes} bytes refused, at most ${policy.maxBytes}` }]
-        : [];
-    return [next, [{ kind: "refuse-body", bodyId }, ...effects, ...note]];
+    const counted = isTooLarge ? [refusal("host-to-guest", "size")] : [];
+    return [next, [{ kind: "refuse-body", bodyId }, ...effects, ...counted]];
   }
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
   const guestRequests = state.guestRequests.map((open) => (open === request ? receiving : open));
@@ -452,30 +474,39 @@ function guestGrabbed(
   offered: readonly number[],
   policy: ClipboardPolicy,
 ): Step {
-  if (!policy.selections.includes(selection)) return [before, []];
+  const reason = refused(policy, selection, policy.toHost);
   const types = offered.filter((type) => policy.types.includes(type));
-  // Nothing of it can be carried: for the viewer that is the same as nothing there.
-  if (types.length === 0) return guestReleased(before, selection);
+  // Nothing of it may pass: for the viewer that is the same as nothing there.
+  if (reason !== undefined || types.length === 0) {
+    const [state, effects] = guestReleased(before, selection, policy);
+    return [state, [...effects, ...(offered.length > 0 ? [refusal("guest-to-host", reason ?? "type")] : [])]];
+  }
   if (before.guest !== "open") return [changed(before, selection, { held: types }), []];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const taken = changed(owned(cleared, selection, "guest", types), selection, { held: undefined });
-  const [state, refused] = refuseUnoffered(taken, selection);
+  const [state, unoffered] = refuseUnoffered(taken, selection);
   const [next, grab] = grabFor(state, selection, types, policy);
-  return [next, [...effects, ...refused, ...grab]];
+  return [next, [...effects, ...unoffered, ...grab]];
 }
 
-function guestReleased(before: ClipboardState, selection: ClipboardSelection): Step {
+function guestReleased(before: ClipboardState, selection: ClipboardSelection, policy: ClipboardPolicy): Step {
   before = changed(before, selection, { held: undefined });
   if (before.selections[selection].owner !== "guest") return [before, []];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const state = owned(cleared, selection, "nobody", []);
-  return [state, canTell(state, selection) ? [...effects, { kind: "send-release", selection }] : effects];
+  return [state, isTold(state, selection, policy) ? [...effects, { kind: "send-release", selection }] : effects];
 }
 
-function guestRequested(state: ClipboardState, input: Extract<ClipboardInput, { kind: "guest-requested" }>): Step {
+function guestRequested(
+  state: ClipboardState,
+  input: Extract<ClipboardInput, { kind: "guest-requested" }>,
+  policy: ClipboardPolicy,
+): Step {
   const { requestId, selection, type } = input;
   const { owner, types } = state.selections[selection];
   const known = state.guestRequests.some((open) => open.requestId === requestId);
+  const reason = refused(policy, selection, policy.toGuest) ?? (state.guest === "shut" ? "locked" : undefined);
+  if (reason !== undefined) return [state, [{ kind: "refuse-guest", requestId }, refusal("host-to-guest", reason)]];
   const isOffered = state.guest === "open" && owner === "host" && types.includes(type);
   if (!isOffered || known || state.guestRequests.length >= MAX_GUEST_REQUESTS) {
     return [state, [{ kind: "refuse-guest", requestId }]];
@@ -501,7 +532,7 @@ function guestAnswered(state: ClipboardState, askId: number, bodyId: number, pol
   return [
     { ...state, hostRequests: state.hostRequests.map((open) => (open === request ? collecting : open)) },
     // The viewer's limit is where its own assertion fails, so it is not quite reached.
-    [{ kind: "collect-body", bodyId, maxBytes: Math.min(policy.maxBytes, state.viewerMaxBytes - 1) }],
+    [{ kind: "collect-body", bodyId, maxBytes: Math.min(policy.maxToHostBytes, state.viewerMaxBytes - 1) }],
   ];
 }
 
@@ -519,13 +550,13 @@ function bodyFinished(state: ClipboardState, bodyId: number, bytes: number): Ste
   const toHost = state.hostRequests.find((open) => isBody(open.phase, bodyId));
   if (toHost !== undefined) {
     const { selection, type } = toHost;
-    const note: ClipboardEffect = { kind: "note", text: `guest to host: type ${type}: ${bytes} bytes` };
-    return [withoutHostRequest(state, toHost), [{ kind: "send-body", selection, type, bodyId }, note]];
+    const count: ClipboardEffect = { kind: "count-transfer", direction: "guest-to-host", type, bytes };
+    return [withoutHostRequest(state, toHost), [{ kind: "send-body", selection, type, bodyId }, count]];
   }
   const toGuest = state.guestRequests.find((open) => isBody(open.phase, bodyId));
   if (toGuest === undefined) return [state, []];
   const [next, effects] = dropGuestRequest(state, toGuest);
-  return [next, [{ kind: "note", text: `host to guest: type ${toGuest.type}: ${bytes} bytes` }, ...effects]];
+  return [next, [{ kind: "count-transfer", direction: "host-to-guest", type: toGuest.type, bytes }, ...effects]];
 }
 
 function bodyFailed(state: ClipboardState, bodyId: number, tooLarge: boolean): Step {
@@ -533,7 +564,7 @@ function bodyFailed(state: ClipboardState, bodyId: number, tooLarge: boolean): S
   if (toHost !== undefined) {
     const { selection, type } = toHost;
     const answer: ClipboardEffect = { kind: "send-empty", selection, type: tooLarge ? type : ClipboardType.NONE };
-    return [withoutHostRequest(state, toHost), [answer]];
+    return [withoutHostRequest(state, toHost), tooLarge ? [answer, refusal("guest-to-host", "size")] : [answer]];
   }
   const toGuest = state.guestRequests.find((open) => isBody(open.phase, bodyId));
   return toGuest === undefined ? [state, []] : dropGuestRequest(state, toGuest);
@@ -547,7 +578,7 @@ function grabFor(
   policy: ClipboardPolicy,
 ): Step {
   if (state.guest !== "open") return [changed(state, selection, { held: types }), []];
-  if (!canTell(state, selection) || !policy.selections.includes(selection)) return [state, []];
+  if (!isTold(state, selection, policy)) return [state, []];
   const { serial } = state.selections[selection];
   return [changed(state, selection, { serial: (serial + 1) >>> 0 }), [{ kind: "send-grab", selection, serial, types }]];
 }
@@ -556,6 +587,21 @@ function grabFor(
 function canTell(state: ClipboardState, selection: ClipboardSelection): boolean {
   const { viewer } = state;
   return viewer?.clipboard === true && (viewer.selection || selection === ClipboardSelection.CLIPBOARD);
+}
+
+/** The viewer understands it, and may know of what the guest has on this selection. */
+function isTold(state: ClipboardState, selection: ClipboardSelection, policy: ClipboardPolicy): boolean {
+  return canTell(state, selection) && refused(policy, selection, policy.toHost) === undefined;
+}
+
+/** Why policy lets nothing of this selection pass; undefined: it does. */
+function refused(policy: ClipboardPolicy, selection: ClipboardSelection, isOpen: boolean): RefusalReason | undefined {
+  if (!isOpen) return "direction";
+  return policy.selections.includes(selection) ? undefined : "selection";
+}
+
+function refusal(direction: Refusal["direction"], reason: RefusalReason): ClipboardEffect {
+  return { kind: "count-refusal", direction, reason };
 }
 
 function owned(

@@ -20,8 +20,8 @@ export interface PasteAnswer {
 }
 
 export interface DesktopClipboardEvents {
-  /** An application has taken the selection and offers these targets. */
-  copied(selection: ClipboardSelection, targets: readonly string[]): void;
+  /** An application has taken the selection and offers these targets; `isSecret`: it marks them as a password's. */
+  copied(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void;
   /** Nobody has the selection any more. */
   cleared(selection: ClipboardSelection): void;
   /** Undefined: it cannot be had. Never rejects. */
@@ -29,8 +29,8 @@ export interface DesktopClipboardEvents {
 }
 
 export interface DesktopClipboard extends AsyncDisposable {
-  /** Takes the selection, offering these targets. */
-  offer(selection: ClipboardSelection, targets: readonly string[]): void;
+  /** Takes the selection, offering these targets; `isSecret`: marked so that clipboard managers do not keep them. */
+  offer(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void;
   /** Gives the selection up, if it is ours. */
   withdraw(selection: ClipboardSelection): void;
   /** What the application that has the selection gives for a target. Iterating throws a BackendError `clipboard.*`. */

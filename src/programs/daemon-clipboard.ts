@@ -2,11 +2,11 @@
 import {
   type ClipboardEffect,
   type ClipboardInput,
-  type ClipboardPolicy,
   type ClipboardState,
   clipboardStep,
   emptyClipboard,
 } from "../features/clipboard.ts";
+import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
 import type { Clock } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
 import type { IncomingBody, LinkControlMessage, OutgoingBody } from "../support/link/dialect.ts";
@@ -15,6 +15,7 @@ import type { Log } from "../support/log.ts";
 import { SPOOL_MEMORY_BYTES, Spool } from "../support/spool.ts";
 import type { AgentChannel, BodySink, StreamedMessage } from "../system/agent-channel.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+import { ClipboardCounts } from "./clipboard-counts.ts";
 
 /** A body whose taker takes nothing, or whose giver gives nothing, for this long is given up. */
 const BODY_IDLE_MS = 5000;
@@ -69,6 +70,7 @@ export class DaemonClipboard implements AsyncDisposable {
   readonly #log: Log;
   readonly #timers = new Set<Disposable>();
   readonly #pumps = new Set<Promise<void>>();
+  readonly counts = new ClipboardCounts();
   #state: ClipboardState = emptyClipboard;
   #session: LinkConnection | undefined;
   #selections = new SessionSelections();
@@ -137,6 +139,8 @@ export class DaemonClipboard implements AsyncDisposable {
       }
       case "clipboard-release":
         return this.input({ kind: "guest-released", selection: message.selection });
+      case "clipboard-secret":
+        return this.input({ kind: "guest-copied-secret", selection: message.selection });
       case "content-request": {
         const { requestId, selection, type } = message;
         return this.input({ kind: "guest-requested", requestId, selection, type });
@@ -210,6 +214,16 @@ export class DaemonClipboard implements AsyncDisposable {
       case "await-guest": {
         const { askId, timeoutMs } = effect;
         return this.#after(timeoutMs, () => this.input({ kind: "guest-silent", askId }));
+      }
+      case "count-refusal": {
+        const { direction, reason } = effect;
+        this.counts.refused(effect);
+        return this.#log.info(`${direction.replaceAll("-", " ")}: refused: ${reason}`);
+      }
+      case "count-transfer": {
+        const { direction, type, bytes } = effect;
+        this.counts.transferred(effect);
+        return this.#log.info(`${direction.replaceAll("-", " ")}: type ${type}: ${bytes} bytes`);
       }
       case "note":
         return this.#log.info(effect.text);

@@ -9,7 +9,7 @@ import {
   noViewer,
   SILENT_HOST_MS,
 } from "../features/capabilities.ts";
-import type { ClipboardPolicy } from "../features/clipboard.ts";
+import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
 import {
   desktopSize,
   knowsDisplay,
@@ -33,6 +33,7 @@ import type { AgentMessage } from "../wire/catalogue.ts";
 import type { GraphicsDeviceInfo } from "../wire/graphics-device-info.ts";
 import type { DesktopGeometry } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
+import type { ClipboardReport } from "./clipboard-counts.ts";
 import { DaemonClipboard, type SessionSelections } from "./daemon-clipboard.ts";
 import type { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 
@@ -63,6 +64,7 @@ export interface DaemonStatus {
   readonly port: { readonly isWanted: boolean; readonly isOpen: boolean; readonly fault: PortError | undefined };
   /** Which viewer it is, counted from 1; undefined: none is there. */
   readonly viewer: number | undefined;
+  readonly clipboard: ClipboardReport;
 }
 
 export class DaemonHalf implements AsyncDisposable {
@@ -110,7 +112,7 @@ export class DaemonHalf implements AsyncDisposable {
   get status(): DaemonStatus {
     const { isOpen, fault } = this.#channel;
     const viewer = this.#capabilities.viewer === undefined ? undefined : this.#capabilities.epoch;
-    return { port: { isWanted: this.#isPortWanted, isOpen, fault }, viewer };
+    return { port: { isWanted: this.#isPortWanted, isOpen, fault }, viewer, clipboard: this.#clipboard.counts.report };
   }
 
   /** The session that is on the screen from now on; the one before must be detached. Its messages go to `sessionSaid`. */
@@ -151,6 +153,7 @@ export class DaemonHalf implements AsyncDisposable {
         return this.#geometryKnown(message.geometry);
       case "clipboard-grab":
       case "clipboard-release":
+      case "clipboard-secret":
       case "content-request":
       case "content-cancel":
       case "content-answer":

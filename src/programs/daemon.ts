@@ -15,6 +15,7 @@ import type { PointerDevice } from "../system/pointer/pointer-device.ts";
 import { openPort } from "../system/ports/open-port.ts";
 import { ServiceManager } from "../system/service-manager.ts";
 import { VERSION } from "../version.ts";
+import { nothingCounted } from "./clipboard-counts.ts";
 import type { CommandLine } from "./command-line.ts";
 import { warnOfUnbuilt } from "./command-line.ts";
 import { aborted, askForPriority, type ProgramContext } from "./context.ts";
@@ -254,6 +255,7 @@ class Parts implements AsyncDisposable {
         fault: port?.fault === undefined ? null : describeError(port.fault),
       },
       viewer: { connected: half?.status.viewer !== undefined, number: half?.status.viewer ?? 0 },
+      clipboard: half?.status.clipboard ?? nothingCounted,
       pointer: { device, state: device === "none" ? "off" : pointer === undefined ? "unavailable" : "working" },
       sharedFolder: sharedFolder?.report ?? null,
       logind: this.#logind === undefined ? "unused" : this.#logind.available ? "watched" : "unavailable",

@@ -230,6 +230,7 @@ export class SessionAgents implements AsyncDisposable {
         if (!connection.selections.grab(message.selection, message.types, message.offer)) return;
         break;
       case "clipboard-release":
+      case "clipboard-secret":
         connection.selections.release(message.selection);
         break;
       case "session-report":

@@ -2,8 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { GuestAbilities } from "../features/capabilities.ts";
-import type { ClipboardPolicy } from "../features/clipboard.ts";
-import { carriedTypes } from "../features/clipboard-targets.ts";
+import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
 import type { SharedFolderPolicy } from "../features/shared-folder.ts";
 import { narrowedByUser, readConfig } from "../support/config.ts";
 import type { Config } from "../support/config-schema.ts";
@@ -12,15 +11,21 @@ import type { Log, LogLevel } from "../support/log.ts";
 import { FifoPointer } from "../system/pointer/fifo-pointer.ts";
 import type { PointerDevice } from "../system/pointer/pointer-device.ts";
 import type { ListenAddress } from "../system/shared-folder/dav-proxy.ts";
-import { ClipboardSelection } from "../wire/agent-constants.ts";
+import { ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
 import type { SessionSettings } from "./session-half.ts";
 
 export const DEFAULT_SOCKET = "/run/tsvdagent/session.sock";
 export const DEFAULT_CONTROL = "/run/tsvdagent/control.sock";
 const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
-/** Largest clipboard content either way. */
-const MAX_CLIPBOARD_BYTES = 1024 * 1024 * 1024 - 1024;
 const MOUNT_SOCKET = "/run/tsvdagent/mount.sock";
+const MIB = 1024 * 1024;
+const typeNumbers: Readonly<Record<Config["clipboard"]["types"][number], number>> = {
+  text: ClipboardType.UTF8_TEXT,
+  png: ClipboardType.IMAGE_PNG,
+  bmp: ClipboardType.IMAGE_BMP,
+  tiff: ClipboardType.IMAGE_TIFF,
+  jpeg: ClipboardType.IMAGE_JPG,
+};
 const WEBDAV_DEVICE = "/dev/virtio-ports/org.spice-space.webdav.0";
 /** Where spice-webdavd serves it, so that everybody's bookmarks stay good. */
 const WEBDAV_LISTEN = ["127.0.0.1:9843", "[::1]:9843"];
@@ -60,22 +65,30 @@ export function sameButLog(a: Config, b: Config): boolean {
   return JSON.stringify({ ...a, log: {} }) === JSON.stringify({ ...b, log: {} });
 }
 
-export function selectionsOf({ clipboard }: Config): ClipboardSelection[] {
-  if (!clipboard.enabled) return [];
-  return [ClipboardSelection.CLIPBOARD, ...(clipboard.primary ? [ClipboardSelection.PRIMARY] : [])];
-}
-
 export function abilitiesOf(config: Config, pointer: PointerDevice | undefined): GuestAbilities {
   return {
     pointer: pointer !== undefined,
-    clipboard: config.clipboard.enabled,
+    clipboard: isClipboardOn(config),
     display: config.display.resize,
     volume: config.volume.sync,
   };
 }
 
+function isClipboardOn({ clipboard }: Config): boolean {
+  return clipboard.enabled && clipboard.direction !== "off";
+}
+
 export function clipboardPolicyOf(config: Config): ClipboardPolicy {
-  return { selections: selectionsOf(config), types: carriedTypes, maxBytes: MAX_CLIPBOARD_BYTES };
+  const { primary, direction, types, ...limits } = config.clipboard;
+  const shared = [ClipboardSelection.CLIPBOARD, ...(primary ? [ClipboardSelection.PRIMARY] : [])];
+  return {
+    selections: isClipboardOn(config) ? shared : [],
+    types: types.map((type) => typeNumbers[type]),
+    toGuest: direction === "both" || direction === "host-to-guest",
+    toHost: direction === "both" || direction === "guest-to-host",
+    maxToGuestBytes: limits["max-host-to-guest-mib"] * MIB,
+    maxToHostBytes: limits["max-guest-to-host-mib"] * MIB,
+  };
 }
 
 /** Undefined: the viewer's folder is switched off. */
@@ -109,7 +122,8 @@ function listenAddress(text: string): ListenAddress {
 export function sessionSettings(config: Config, display: string | undefined): SessionSettings {
   return {
     display,
-    selections: selectionsOf(config),
+    clipboard: clipboardPolicyOf(config),
+    markReceived: config.clipboard["mark-received"],
     resize: config.display.resize,
     volume: config.volume.sync,
   };

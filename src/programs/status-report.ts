@@ -1,6 +1,8 @@
 // What `status` tells: made by the daemon, carried as JSON on control.sock, shown to a person or a program.
+
 import type { Fault } from "../support/recent-faults.ts";
 import type { FeatureReport } from "../wire/link/messages.ts";
+import { type ClipboardReport, describeClipboard } from "./clipboard-counts.ts";
 
 export interface SessionReport {
   /** Logind's; null where nobody is asked. */
@@ -58,6 +60,8 @@ export interface StatusReport {
     /** Which one it is since the start, from 1; 0: none is there. */
     readonly number: number;
   };
+  /** Since the daemon began, or took up another configuration. */
+  readonly clipboard: ClipboardReport;
   readonly pointer: { readonly device: string; readonly state: "working" | "off" | "unavailable" };
   readonly logind: "watched" | "unavailable" | "unused";
   /** The session on the screen by logind's word; null: none, or nobody is asked. */
@@ -81,6 +85,7 @@ export function describeStatus(report: StatusReport): string {
     ["viewer", viewer.connected ? `connected (number ${viewer.number})` : "none"],
     ["pointer", `${pointer.state}: ${pointer.device}`],
     ["logind", logind],
+    ...describeClipboard(report.clipboard).map((text): [string, string] => ["clipboard", text]),
   ];
   rows.push(...sharedFolderRows(report.sharedFolder));
   if (screen !== null) {

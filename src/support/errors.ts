@@ -26,6 +26,7 @@ export type BackendErrorCode =
   | "clipboard.no-answer"
   | "clipboard.lost"
   | "clipboard.too-large"
+  | "clipboard.image-refused"
   | "pointer.unavailable"
   | "native.unavailable"
   | "native.failed"

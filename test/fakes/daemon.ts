@@ -5,8 +5,8 @@ import type { Peer } from "../../src/features/sessions.ts";
 import { DaemonHalf } from "../../src/programs/daemon-half.ts";
 import { type LoginSessions, SessionAgents } from "../../src/programs/session-agents.ts";
 import { PortError } from "../../src/support/errors.ts";
-import { ClipboardSelection, ClipboardType } from "../../src/wire/agent-constants.ts";
 import type { DesktopGeometry } from "../../src/wire/link/messages.ts";
+import { openPolicy } from "./clipboard-policy.ts";
 import { FakeHost, type FakeHostOptions } from "./fake-host.ts";
 import { FakeSession } from "./fake-session.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -69,11 +69,9 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
             [Symbol.asyncDispose]: async () => {},
           },
     abilities: { pointer: options.pointer !== false, clipboard: true, display: true, volume: true },
-    clipboardPolicy: {
-      selections: [ClipboardSelection.CLIPBOARD, ClipboardSelection.PRIMARY],
-      types: [ClipboardType.UTF8_TEXT],
-      maxBytes: options.maxBytes ?? 512 * 1024 * 1024,
-    },
+    clipboardPolicy: openPolicy(
+      options.maxBytes === undefined ? {} : { maxToGuestBytes: options.maxBytes, maxToHostBytes: options.maxBytes },
+    ),
     clock,
     log,
   });

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { type Agent, startAgentOf } from "./peers/agent.ts";
+import { makePicture, pictureDifference } from "./peers/pixbuf.ts";
 import { Button, SpiceClient } from "./peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { monotonicMs, until } from "./peers/until.ts";
@@ -11,7 +12,7 @@ import { pointerPosition, watchButtons } from "./peers/x-pointer.ts";
 import { readScreen } from "./peers/x-screen.ts";
 import { startXspice, type Xspice } from "./peers/xspice.ts";
 
-const TEXT = ClipboardType.UTF8_TEXT;
+const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP, IMAGE_TIFF: TIFF, IMAGE_JPG: JPG } = ClipboardType;
 const MIB = 1024 * 1024;
 
 let xspice: Xspice;
@@ -94,6 +95,38 @@ test.each([1, 1024, MIB, 20 * MIB])(
   },
   120_000,
 );
+
+describe.each([
+  ["png", PNG],
+  ["bmp", BMP],
+  ["tiff", TIFF],
+  ["jpeg", JPG],
+] as const)("row 44: pictures: %s", (format, type) => {
+  test("goes both ways byte for byte, and as PNG", async () => {
+    const file = folder.join(`picture.${format}`);
+    await makePicture(file, format, 640, 400);
+    await viewer.provide(0, type, { mode: "data", file });
+    await viewer.grab(0, [type]);
+    const isOffered = async () => (await clipboardTargets(xspice.display)).includes(`image/${format}`);
+    await until("the viewer's picture to be on offer", isOffered, 5000);
+    const same = folder.join("same");
+    const asPng = folder.join("as-png");
+    await pasteToFile(xspice.display, same, { target: `image/${format}` });
+    await pasteToFile(xspice.display, asPng, { target: "image/png" });
+    expect(await md5OfFile(same)).toBe(await md5OfFile(file));
+    expect(await pictureDifference(asPng, file)).toBeLessThanOrEqual(format === "jpeg" ? 6 : 0);
+
+    const sinceMs = monotonicMs();
+    await using _ = await copyFile(xspice.display, file, { target: `image/${format}` });
+    const { types } = await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
+    expect(types).toEqual([...new Set([PNG, type])]);
+    const received = await viewer.request(0, type);
+    expect([received.type, received.md5]).toEqual([type, await md5OfFile(file)]);
+    const png = await viewer.request(0, PNG);
+    expect(png.type).toBe(PNG);
+    expect(await pictureDifference(png.file, file)).toBeLessThanOrEqual(format === "jpeg" ? 6 : 0);
+  });
+});
 
 describe("the pointer", () => {
   test("rows 18, 24: goes where the viewer puts it", async () => {

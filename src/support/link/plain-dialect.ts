@@ -87,6 +87,8 @@ export class PlainDialect implements LinkDialect {
       }
       case "session-report":
         return;
+      case "clipboard-secret":
+        return this.#put({ kind: "clipboard-release", selection: message.selection });
       default:
         this.#put(message);
     }

@@ -30,6 +30,7 @@ export const LinkType = {
   BODY_CANCEL: 0x1013,
   HELLO: 0x1020,
   SESSION_REPORT: 0x1021,
+  CLIPBOARD_SECRET: 0x1060,
 } as const;
 
 /** Where one display lies on the desktop, pixels. */
@@ -90,6 +91,8 @@ export type LinkMessage =
       readonly offer: number;
     }
   | { readonly kind: "clipboard-release"; readonly selection: ClipboardSelection }
+  /** An application has taken the selection and marked what it offers as a password's: there is nothing for the viewer. */
+  | { readonly kind: "clipboard-secret"; readonly selection: ClipboardSelection }
   | { readonly kind: "viewer-left" }
   /** The asker chooses `requestId`; ids of the two directions have nothing to do with each other. */
   | {
@@ -160,6 +163,8 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
       const texts = message.features.flatMap(({ feature, driver, fault }) => [feature, driver, fault]);
       return frame(LinkType.SESSION_REPORT, 0, 0, utf8.encode(texts.map((text) => `${text}\0`).join("")));
     }
+    case "clipboard-secret":
+      return frame(LinkType.CLIPBOARD_SECRET, message.selection, 0);
     case "viewer-left":
       return frame(LinkType.CLIENT_DISCONNECTED, 0, 0);
     case "content-request": {
@@ -211,6 +216,8 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       return { kind: "clipboard-data", selection: selectionOf(arg1), type: arg2 };
     case LinkType.CLIPBOARD_RELEASE:
       return { kind: "clipboard-release", selection: selectionOf(arg1) };
+    case LinkType.CLIPBOARD_SECRET:
+      return { kind: "clipboard-secret", selection: selectionOf(arg1) };
     case LinkType.VERSION:
       return { kind: "version", version: versionOf(data) };
     case LinkType.HELLO:

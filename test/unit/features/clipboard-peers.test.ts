@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import {
   type ClipboardEffect,
   type ClipboardInput,
-  type ClipboardPolicy,
   type ClipboardState,
   type ClipboardViewer,
   clipboardStep,
@@ -13,11 +12,12 @@ import {
   type GuestPresence,
 } from "../../../src/features/clipboard.ts";
 import { ClipboardSelection, ClipboardType } from "../../../src/wire/agent-constants.ts";
+import { openPolicy } from "../../fakes/clipboard-policy.ts";
 
 const { CLIPBOARD, PRIMARY, SECONDARY } = ClipboardSelection;
 const { NONE, UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP } = ClipboardType;
 /** SECONDARY and BMP are what one side may try and the policy leaves out. */
-const policy: ClipboardPolicy = { selections: [CLIPBOARD, PRIMARY], types: [TEXT, PNG], maxBytes: 100 };
+const policy = openPolicy({ types: [TEXT, PNG], maxToGuestBytes: 100, maxToHostBytes: 100 });
 const selections = Object.values(ClipboardSelection);
 
 /** `local`: the desktop holds something that is of no concern to the viewer. */
@@ -476,6 +476,8 @@ class Conversation {
         this.#timers.push({ kind: "guest-silent", askId: effect.askId });
         return;
       case "note":
+      case "count-refusal":
+      case "count-transfer":
         return;
       default:
         return effect satisfies never;

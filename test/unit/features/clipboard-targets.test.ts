@@ -2,14 +2,16 @@
 import { describe, expect, test } from "vitest";
 import {
   carriedTypes,
+  pngSource,
   targetsOfTypes,
   textEncodingOf,
   typeOfTarget,
   typesOfTargets,
+  withPng,
 } from "../../../src/features/clipboard-targets.ts";
 import { ClipboardType } from "../../../src/wire/agent-constants.ts";
 
-const TEXT = ClipboardType.UTF8_TEXT;
+const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP, IMAGE_TIFF: TIFF, IMAGE_JPG: JPG } = ClipboardType;
 
 describe("row 42: what an application's targets amount to", () => {
   test.each<[string, string[], [number, string][]]>([
@@ -26,6 +28,16 @@ describe("row 42: what an application's targets amount to", () => {
       "a browser: spelled as it spelled it",
       ["text/html", "text/plain;charset=UTF-8"],
       [[TEXT, "text/plain;charset=UTF-8"]],
+    ],
+    [
+      "a picture, by each of its names",
+      ["image/jpeg", "image/tiff", "image/x-MS-bmp", "image/bmp", "image/png"],
+      [
+        [PNG, "image/png"],
+        [BMP, "image/bmp"],
+        [TIFF, "image/tiff"],
+        [JPG, "image/jpeg"],
+      ],
     ],
     ["a screaming one", ["TEXT/PLAIN"], [[TEXT, "TEXT/PLAIN"]]],
     ["a charset that nobody can read", ["text/plain;charset=utf-16"], []],
@@ -68,13 +80,28 @@ describe("row 46: what is offered for a viewer's types", () => {
   });
 });
 
+test.each<[string, number[], number | undefined, number[]]>([
+  ["text", [TEXT], undefined, [TEXT]],
+  ["PNG as it is", [TEXT, BMP, PNG], undefined, [TEXT, BMP, PNG]],
+  ["a bitmap", [BMP], BMP, [PNG, BMP]],
+  ["a photograph after its name", [TEXT, JPG], JPG, [TEXT, PNG, JPG]],
+  ["several: the one without loss and with the least work", [JPG, TIFF, BMP, TEXT], BMP, [PNG, JPG, TIFF, BMP, TEXT]],
+])("PNG for whoever takes no other picture: %s", (_, types, source, all) => {
+  expect(pngSource(types)).toBe(source);
+  expect(withPng(types)).toEqual(all);
+});
+
 test.each<[string, number | undefined]>([
   ["UTF8_STRING", TEXT],
   ["utf8_string", TEXT],
   ["text/plain", TEXT],
   ["TARGETS", undefined],
   ["", undefined],
-  ["image/png", undefined],
+  ["image/png", PNG],
+  ["image/x-ms-bmp", BMP],
+  ["image/tiff", TIFF],
+  ["image/jpeg", JPG],
+  ["image/x-xcf", undefined],
 ])("the type behind %j", (target, type) => {
   expect(typeOfTarget(target)).toBe(type);
 });

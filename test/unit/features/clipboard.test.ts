@@ -4,7 +4,6 @@ import {
   ANSWER_TIMEOUT_MS,
   type ClipboardEffect,
   type ClipboardInput,
-  type ClipboardPolicy,
   type ClipboardState,
   type ClipboardViewer,
   clipboardStep,
@@ -13,11 +12,12 @@ import {
   SILENT_HOST_TIMEOUT_MS,
 } from "../../../src/features/clipboard.ts";
 import { ClipboardSelection, ClipboardType } from "../../../src/wire/agent-constants.ts";
+import { openPolicy } from "../../fakes/clipboard-policy.ts";
 
 const { CLIPBOARD, PRIMARY, SECONDARY } = ClipboardSelection;
 const { NONE, UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP, FILE_LIST } = ClipboardType;
 
-const policy: ClipboardPolicy = { selections: [CLIPBOARD, PRIMARY], types: [TEXT, PNG], maxBytes: 1000 };
+const policy = openPolicy({ types: [TEXT, PNG], maxToGuestBytes: 1000, maxToHostBytes: 1000 });
 const spiceGtk: ClipboardViewer = { clipboard: true, selection: true, serial: true };
 /** Announced nothing but the clipboard itself. */
 const bare: ClipboardViewer = { clipboard: true, selection: false, serial: false };
@@ -146,7 +146,7 @@ const open = (bodyId: number, requestId: number, type: number = TEXT): Clipboard
   type,
   bytes: 5,
 });
-const collect = (bodyId: number, maxBytes = policy.maxBytes): ClipboardEffect => ({
+const collect = (bodyId: number, maxBytes = policy.maxToHostBytes): ClipboardEffect => ({
   kind: "collect-body",
   bodyId,
   maxBytes,
@@ -162,13 +162,17 @@ function stateAfter(...inputs: readonly ClipboardInput[]): ClipboardState {
 
 /** What the last of these inputs leads to; what is only said to the log is left out. */
 function effectsOf(before: readonly ClipboardInput[], input: ClipboardInput): readonly ClipboardEffect[] {
-  return clipboardStep(stateAfter(...before), input, policy)[1].filter(({ kind }) => kind !== "note");
+  return clipboardStep(stateAfter(...before), input, policy)[1].filter(({ kind }) => !isTold(kind));
 }
 
 function notesOf(before: readonly ClipboardInput[], input: ClipboardInput): readonly string[] {
   return clipboardStep(stateAfter(...before), input, policy)[1].flatMap((effect) =>
     effect.kind === "note" ? [effect.text] : [],
   );
+}
+
+function isTold(kind: ClipboardEffect["kind"]): boolean {
+  return kind === "note" || kind === "count-refusal" || kind === "count-transfer";
 }
 
 type Row = readonly [string, readonly ClipboardInput[], ClipboardInput, readonly ClipboardEffect[]];
@@ -1077,26 +1081,147 @@ describe("a viewer that announces again without asking", () => {
 });
 
 describe("policy", () => {
-  const nothing: ClipboardPolicy = { selections: [], types: [TEXT], maxBytes: 1000 };
-  const noPrimary: ClipboardPolicy = { ...policy, selections: [CLIPBOARD] };
+  const refused = (direction: "host-to-guest" | "guest-to-host", reason: string) => ({
+    kind: "count-refusal",
+    direction,
+    reason,
+  });
+  const inward = (reason: string) => refused("host-to-guest", reason);
+  const outward = (reason: string) => refused("guest-to-host", reason);
+  const noPrimary = { ...policy, selections: [CLIPBOARD] };
+  const inwardOnly = { ...policy, toHost: false };
+  const outwardOnly = { ...policy, toGuest: false };
+  const textOnly = { ...policy, types: [TEXT] };
+  const closed = openPolicy({ selections: [] });
 
-  test("without PRIMARY, neither side hears of the other's", () => {
-    const state = stateAfter(arrived());
-    expect(clipboardStep(state, guestGrabbed(PRIMARY), noPrimary)[1]).toEqual([]);
-    expect(clipboardStep(state, hostGrabbed(0, PRIMARY), noPrimary)[1]).toEqual([]);
-    expect(clipboardStep(state, hostRequested(TEXT, PRIMARY), noPrimary)[1]).toEqual([sendEmpty(NONE, PRIMARY)]);
-    expect(clipboardStep(state, guestRequested(1, TEXT, PRIMARY), noPrimary)[1]).toEqual([refuse(1)]);
-    expect(clipboardStep(state, guestGrabbed(), noPrimary)[1]).toEqual([sendGrab(0)]);
+  test.each<[string, typeof policy, readonly ClipboardInput[], ClipboardInput, readonly unknown[]]>([
+    ["no PRIMARY: a guest's copy is not told", noPrimary, [], guestGrabbed(PRIMARY), [outward("selection")]],
+    ["no PRIMARY: a viewer's copy is not told", noPrimary, [], hostGrabbed(0, PRIMARY), [inward("selection")]],
+    [
+      "no PRIMARY: a viewer's request is answered NONE",
+      noPrimary,
+      [],
+      hostRequested(TEXT, PRIMARY),
+      [sendEmpty(NONE, PRIMARY), outward("selection")],
+    ],
+    [
+      "no PRIMARY: a guest's request is refused",
+      noPrimary,
+      [],
+      guestRequested(1, TEXT, PRIMARY),
+      [refuse(1), inward("selection")],
+    ],
+    ["no PRIMARY: CLIPBOARD is as before", noPrimary, [], guestGrabbed(), [sendGrab(0)]],
+    [
+      "SECONDARY, which is on no list: NONE",
+      policy,
+      [],
+      hostRequested(TEXT, SECONDARY),
+      [sendEmpty(NONE, SECONDARY), outward("selection")],
+    ],
+    ["no selection at all, out", closed, [], guestGrabbed(), [outward("selection")]],
+    ["no selection at all, in", closed, [], hostGrabbed(0), [inward("selection")]],
+    ["in only: a copy is not told", inwardOnly, [], guestGrabbed(), [outward("direction")]],
+    [
+      "in only: a request is answered NONE",
+      inwardOnly,
+      [guestGrabbed()],
+      hostRequested(),
+      [sendEmpty(NONE), outward("direction")],
+    ],
+    ["in only: a viewer's copy is offered", inwardOnly, [guestGrabbed()], hostGrabbed(0), [offer()]],
+    ["in only: a copy that is gone is not told", inwardOnly, [guestGrabbed()], guestReleased(), []],
+    ["in only: a session that goes is not told", inwardOnly, [guestGrabbed()], sessionLeft, []],
+    ["out only: a viewer's copy is not offered", outwardOnly, [], hostGrabbed(0), [inward("direction")]],
+    [
+      "out only: a paste is refused",
+      outwardOnly,
+      [hostGrabbed(0)],
+      guestRequested(1),
+      [refuse(1), inward("direction")],
+    ],
+    [
+      "out only: the viewer's copy is counted, so that the guest's is taken",
+      outwardOnly,
+      [hostGrabbed(0)],
+      guestGrabbed(),
+      [sendGrab(1)],
+    ],
+    ["text only: a picture is not told", textOnly, [], guestGrabbed(CLIPBOARD, [PNG]), [outward("type")]],
+    ["text only: of a picture with text the text", textOnly, [], guestGrabbed(CLIPBOARD, [PNG, TEXT]), [sendGrab(0)]],
+    [
+      "text only: a viewer's picture is not offered",
+      textOnly,
+      [],
+      hostGrabbed(0, CLIPBOARD, [PNG]),
+      [withdraw(), inward("type")],
+    ],
+    [
+      "text only: a request for a picture is answered NONE",
+      textOnly,
+      [guestGrabbed()],
+      hostRequested(PNG),
+      [sendEmpty(NONE), outward("type")],
+    ],
+    [
+      "a body larger than comes in is read over, and the paste refused",
+      policy,
+      [hostGrabbed(0), guestRequested(1)],
+      hostAnswered(7, TEXT, 1001),
+      [refuseBody(7), refuse(1), inward("size")],
+    ],
+    [
+      "a body larger than goes out is answered empty",
+      policy,
+      [guestGrabbed(), hostRequested(), guestAnswered(1, 9)],
+      failed(9, true),
+      [sendEmpty(TEXT), outward("size")],
+    ],
+    [
+      "a locked session's copy is not given",
+      policy,
+      [guestGrabbed(), sessionShut],
+      hostRequested(),
+      [sendEmpty(NONE), outward("locked")],
+    ],
+    [
+      "nothing is pasted into a locked session",
+      policy,
+      [hostGrabbed(0), sessionShut],
+      guestRequested(1),
+      [refuse(1), inward("locked")],
+    ],
+    ["a password is not told", policy, [], { kind: "guest-copied-secret", selection: CLIPBOARD }, [outward("secret")]],
+    [
+      "a password takes back what was told before",
+      policy,
+      [guestGrabbed()],
+      { kind: "guest-copied-secret", selection: CLIPBOARD },
+      [{ kind: "send-release", selection: CLIPBOARD }, outward("secret")],
+    ],
+    [
+      "and the viewer that asks for it is answered NONE",
+      policy,
+      [guestGrabbed(), { kind: "guest-copied-secret", selection: CLIPBOARD }],
+      hostRequested(),
+      [sendEmpty(NONE)],
+    ],
+  ])("%s", (_, rules, before, input, effects) => {
+    const state = [arrived(), ...before].reduce((at, each) => clipboardStep(at, each, rules)[0], openClipboard);
+    expect(clipboardStep(state, input, rules)[1]).toEqual(effects);
   });
 
-  test("without any selection, nothing passes", () => {
-    const state = stateAfter(arrived());
-    expect(clipboardStep(state, guestGrabbed(), nothing)[1]).toEqual([]);
-    expect(clipboardStep(state, hostGrabbed(0), nothing)[1]).toEqual([]);
+  test("each direction has a limit of its own", () => {
+    const rules = { ...policy, maxToGuestBytes: 10, maxToHostBytes: 20 };
+    const state = stateAfter(arrived(), guestGrabbed(), hostRequested());
+    expect(clipboardStep(state, guestAnswered(1, 9), rules)[1]).toEqual([collect(9, 20)]);
+    const pasting = stateAfter(arrived(), hostGrabbed(0), guestRequested(1));
+    expect(clipboardStep(pasting, hostAnswered(7, TEXT, 11), rules)[1]).toContainEqual(inward("size"));
+    expect(clipboardStep(pasting, hostAnswered(7, TEXT, 10), rules)[1]).not.toContainEqual(inward("size"));
   });
 });
 
-describe("what the log hears", () => {
+describe("what is counted and told", () => {
   test.each<[string, readonly ClipboardInput[], ClipboardInput, RegExp]>([
     ["a grab that is discarded, with both numbers", [arrived()], hostGrabbed(3), /3 .*discarded.* 0/],
     [
@@ -1111,25 +1236,24 @@ describe("what the log hears", () => {
       guestSilent(1),
       /session did not answer/,
     ],
+  ])("%s", (_, before, input, text) => {
+    expect(notesOf(before, input)).toEqual([expect.stringMatching(text)]);
+  });
+
+  test.each<[string, readonly ClipboardInput[], ClipboardInput, object]>([
     [
       "what went to the viewer, type and size",
       [arrived(), guestGrabbed(), hostRequested(), guestAnswered(1, 9)],
       finished(9, 1234),
-      /^guest to host: type 1: 1234 bytes$/,
+      { kind: "count-transfer", direction: "guest-to-host", type: TEXT, bytes: 1234 },
     ],
     [
       "what went to the guest, type and size",
       [arrived(), hostGrabbed(0), guestRequested(1), hostAnswered(7)],
       finished(7, 4321),
-      /^host to guest: type 1: 4321 bytes$/,
+      { kind: "count-transfer", direction: "host-to-guest", type: TEXT, bytes: 4321 },
     ],
-    [
-      "what is too large for the policy",
-      [arrived(), hostGrabbed(0), guestRequested(1)],
-      hostAnswered(7, TEXT, 1001),
-      /1001 bytes refused, at most 1000/,
-    ],
-  ])("%s", (_, before, input, text) => {
-    expect(notesOf(before, input)).toEqual([expect.stringMatching(text)]);
+  ])("%s", (_, before, input, count) => {
+    expect(clipboardStep(stateAfter(...before), input, policy)[1]).toContainEqual(count);
   });
 });

@@ -1,5 +1,5 @@
 // Serves what the viewer has to applications that ask: ICCCM 2.2, in one property or incrementally (2.7.2).
-import { textEncodingOf } from "../../../features/clipboard-targets.ts";
+import { SECRET_TARGET, SECRET_VALUE, textEncodingOf } from "../../../features/clipboard-targets.ts";
 import type { PasteAnswer } from "../../../features/desktop-clipboard.ts";
 import { fromUtf8 } from "../../../features/text-encoding.ts";
 import type { Clock } from "../../../support/clock.ts";
@@ -18,10 +18,14 @@ const CURRENT_TIME = 0;
 /** Asks the viewer for a target of a selection, given by its atom. */
 export type AskViewer = (target: string, selection: number, signal: AbortSignal) => Promise<PasteAnswer | undefined>;
 
-interface Offer {
-  readonly targets: readonly string[];
+interface Offer extends Wanted {
   /** The server's time at which the selection became ours. */
   readonly sinceTime: number;
+}
+
+interface Wanted {
+  readonly targets: readonly string[];
+  readonly isSecret: boolean;
 }
 
 /** A conversion that the requestor can be told of. */
@@ -41,6 +45,7 @@ const atomNamesUsed = [
   "INTEGER",
   "INCR",
   "UTF8_STRING",
+  SECRET_TARGET,
 ] as const;
 type ServerAtoms = Readonly<Record<(typeof atomNamesUsed)[number], number>>;
 
@@ -51,7 +56,7 @@ export class SelectionServer implements Disposable {
   readonly #atoms: ServerAtoms;
   readonly #askViewer: AskViewer;
   /** Targets to offer once the server says that the selection is ours: only its order of events settles a race. */
-  readonly #wanted = new Map<number, readonly string[]>();
+  readonly #wanted = new Map<number, Wanted>();
   readonly #offers = new Map<number, Offer>();
   readonly #subscription: Disposable;
   readonly #stop = new AbortController();
@@ -74,8 +79,8 @@ export class SelectionServer implements Disposable {
     return new SelectionServer(x, clock, log, Object.fromEntries(entries) as ServerAtoms, askViewer);
   }
 
-  offer(selection: number, targets: readonly string[]): void {
-    this.#wanted.set(selection, targets);
+  offer(selection: number, targets: readonly string[], isSecret: boolean): void {
+    this.#wanted.set(selection, { targets, isSecret });
     this.#x.client.SetSelectionOwner(this.#x.window, selection, CURRENT_TIME);
   }
 
@@ -88,9 +93,9 @@ export class SelectionServer implements Disposable {
 
   /** The server has made us owner at this time. */
   owns(selection: number, time: number): void {
-    const targets = this.#wanted.get(selection);
-    if (targets === undefined) this.#giveUp(selection, time);
-    else this.#offers.set(selection, { targets, sinceTime: time });
+    const wanted = this.#wanted.get(selection);
+    if (wanted === undefined) this.#giveUp(selection, time);
+    else this.#offers.set(selection, { ...wanted, sinceTime: time });
   }
 
   /** Another owner has come. */
@@ -142,12 +147,17 @@ export class SelectionServer implements Disposable {
       case this.#atoms.TARGETS: {
         const { TARGETS, TIMESTAMP, MULTIPLE, ATOM } = this.#atoms;
         const offered = await Promise.all(offer.targets.map((name) => this.#x.atom(name)));
-        const list = longs([TARGETS, TIMESTAMP, MULTIPLE, ...offered]);
+        const mark = offer.isSecret ? [this.#atoms[SECRET_TARGET]] : [];
+        const list = longs([TARGETS, TIMESTAMP, MULTIPLE, ...offered, ...mark]);
         await setProperty(this.#x, requestor, property, ATOM, 32, list);
         return allThere;
       }
       case this.#atoms.TIMESTAMP:
         await setProperty(this.#x, requestor, property, this.#atoms.INTEGER, 32, longs([offer.sinceTime]));
+        return allThere;
+      case this.#atoms[SECRET_TARGET]:
+        if (!offer.isSecret) return undefined;
+        await setProperty(this.#x, requestor, property, target, 8, Buffer.from(SECRET_VALUE));
         return allThere;
       case this.#atoms.MULTIPLE:
         return this.#multiple(offer, requestor, selection, property);

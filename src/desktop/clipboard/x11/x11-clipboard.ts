@@ -1,8 +1,10 @@
 // The clipboard of an X server (ICCCM 2): watches who owns the selections, and joins the two sides that have files of
 // their own: reading what an application has, and serving what the viewer has.
+
+import { SECRET_TARGET, SECRET_VALUE } from "../../../features/clipboard-targets.ts";
 import type { Content, DesktopClipboard, DesktopClipboardEvents } from "../../../features/desktop-clipboard.ts";
 import type { Clock } from "../../../support/clock.ts";
-import { describeError } from "../../../support/errors.ts";
+import { BackendError, describeError } from "../../../support/errors.ts";
 import type { Log } from "../../../support/log.ts";
 import { ClipboardSelection } from "../../../wire/agent-constants.ts";
 import type { XConnection, XEvent } from "../../x11/x-connection.ts";
@@ -72,11 +74,11 @@ export class X11Clipboard implements DesktopClipboard {
     return clipboard;
   }
 
-  offer(selection: ClipboardSelection, targets: readonly string[]): void {
+  offer(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void {
     const atom = this.#atoms.get(selection);
     if (atom === undefined) return;
     this.#newOwner(selection);
-    this.#server.offer(atom, targets);
+    this.#server.offer(atom, targets, isSecret);
   }
 
   withdraw(selection: ClipboardSelection): void {
@@ -116,16 +118,35 @@ export class X11Clipboard implements DesktopClipboard {
     const atom = this.#atoms.get(selection) ?? 0;
     this.#server.lost(atom);
     if (owner === 0) return this.#events.cleared(selection);
-    this.#reader.targets(atom, signal).then(
-      (targets) => {
-        if (!signal.aborted) this.#events.copied(selection, targets);
-      },
-      (error: unknown) => {
-        if (signal.aborted) return;
-        this.#log.warn(`an application offers nothing that can be read: ${describeError(error)}`);
-        // What was there before is gone all the same.
-        this.#events.copied(selection, []);
-      },
-    );
+    void this.#lookAt(selection, atom, signal);
+  }
+
+  async #lookAt(selection: ClipboardSelection, atom: number, signal: AbortSignal): Promise<void> {
+    try {
+      const targets = await this.#reader.targets(atom, signal);
+      const isSecret = targets.includes(SECRET_TARGET) && (await this.#isSecret(atom, signal));
+      if (!signal.aborted) this.#events.copied(selection, targets, isSecret);
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      if (signal.aborted) return;
+      this.#log.warn(`an application offers nothing that can be read: ${describeError(error)}`);
+      // What was there before is gone all the same.
+      this.#events.copied(selection, [], false);
+    }
+  }
+
+  /** The mark is there; what it says cannot always be had, and then the worse is assumed. */
+  async #isSecret(atom: number, signal: AbortSignal): Promise<boolean> {
+    let said = "";
+    try {
+      for await (const piece of this.#reader.read(atom, SECRET_TARGET, signal)) {
+        said += Buffer.from(piece).toString("latin1");
+        if (said.length > SECRET_VALUE.length) return false;
+      }
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      return true;
+    }
+    return said === SECRET_VALUE;
   }
 }

@@ -1,0 +1,273 @@
+// The session's clipboard: between the desktop's selections and the link, with the user's own policy, and pictures made PNG.
+import type { ImageConverter } from "../desktop/clipboard/images/image-converter.ts";
+import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
+import { pngSource, targetsOfTypes, typeOfTarget, typesOfTargets, withPng } from "../features/clipboard-targets.ts";
+import type {
+  Content,
+  DesktopClipboard,
+  DesktopClipboardEvents,
+  Paste,
+  PasteAnswer,
+} from "../features/desktop-clipboard.ts";
+import type { Clock } from "../support/clock.ts";
+import { BackendError, describeError } from "../support/errors.ts";
+import type { LinkControlMessage } from "../support/link/dialect.ts";
+import type { LinkConnection } from "../support/link/link-connection.ts";
+import type { Log } from "../support/log.ts";
+import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+
+type ContentRequest = Extract<LinkControlMessage, { kind: "content-request" }>;
+type SessionClipboardMessage = Extract<
+  LinkControlMessage,
+  {
+    readonly kind: "clipboard-grab" | "clipboard-release" | "content-request" | "content-cancel" | "content-answer";
+  }
+>;
+
+export interface SessionClipboardOptions {
+  /** The user's: the daemon has the system's. */
+  readonly policy: ClipboardPolicy;
+  /** What comes from the viewer is marked secret. */
+  readonly markReceived: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class SessionClipboard implements DesktopClipboardEvents {
+  readonly #options: SessionClipboardOptions;
+  readonly #log: Log;
+  #link: LinkConnection | undefined;
+  #desktop: DesktopClipboard | undefined;
+  /** What the viewer offers, for a desktop that comes later. */
+  readonly #viewerOffers = new Map<ClipboardSelection, readonly number[]>();
+  /** The daemon's number of the last of them. */
+  readonly #seenOffers = new Map<ClipboardSelection, number>();
+  /** What applications offer: the target behind each type. */
+  readonly #copied = new Map<ClipboardSelection, ReadonlyMap<number, string>>();
+  readonly #pastes = new Map<number, (answer: PasteAnswer | undefined) => void>();
+  #nextRequestId = 1;
+  /** The daemon's requests under way. */
+  readonly #asked = new Map<number, AbortController>();
+  #converter: Promise<ImageConverter> | undefined;
+
+  constructor(options: SessionClipboardOptions) {
+    this.#options = options;
+    this.#log = options.log;
+  }
+
+  /** A daemon is on the other end, which knows nothing of what was told before. */
+  attach(link: LinkConnection): void {
+    this.#link = link;
+    for (const selection of this.#copied.keys()) this.#grab(selection);
+  }
+
+  /** The daemon is gone, and the viewer with it. */
+  detach(): void {
+    this.#link = undefined;
+    for (const settle of this.#pastes.values()) settle(undefined);
+    this.#pastes.clear();
+    for (const abort of this.#asked.values()) abort.abort();
+    for (const selection of this.#viewerOffers.keys()) this.#desktop?.withdraw(selection);
+    this.#viewerOffers.clear();
+    this.#seenOffers.clear();
+  }
+
+  desktopConnected(desktop: DesktopClipboard | undefined): void {
+    this.#desktop = desktop;
+    for (const selection of this.#viewerOffers.keys()) this.#offer(selection);
+  }
+
+  desktopLost(): void {
+    this.#desktop = undefined;
+    for (const abort of this.#asked.values()) abort.abort();
+    for (const selection of [...this.#copied.keys()]) this.cleared(selection);
+  }
+
+  daemonSaid(message: SessionClipboardMessage): void {
+    switch (message.kind) {
+      case "clipboard-grab": {
+        const { selection, types, offer } = message;
+        this.#seenOffers.set(selection, offer);
+        this.#copied.delete(selection);
+        this.#viewerOffers.set(selection, this.#allowed(selection, types, this.#options.policy.toGuest));
+        return this.#offer(selection);
+      }
+      case "clipboard-release":
+        this.#viewerOffers.delete(message.selection);
+        this.#desktop?.withdraw(message.selection);
+        return;
+      case "content-request":
+        void this.#answer(message);
+        return;
+      case "content-cancel":
+        this.#asked.get(message.requestId)?.abort();
+        return;
+      case "content-answer": {
+        const { requestId, bodyId, bytes } = message;
+        const content = bodyId === undefined ? undefined : this.#link?.incomingBody(bodyId);
+        const settle = this.#pastes.get(requestId);
+        this.#pastes.delete(requestId);
+        const tooLarge = bytes !== undefined && bytes > this.#options.policy.maxToGuestBytes;
+        if (tooLarge) this.#log.info(`host to guest: ${bytes} bytes refused: the user's limit`);
+        if (settle === undefined || tooLarge) content?.cancel();
+        settle?.(content === undefined || tooLarge ? undefined : { content, bytes });
+        return;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
+  // What the desktop tells
+
+  copied(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void {
+    // An application that copies ends what the viewer offered, also when a new desktop comes.
+    this.#viewerOffers.delete(selection);
+    if (isSecret) {
+      this.#copied.delete(selection);
+      this.#log.info("guest to host: what an application marked as secret stays here");
+      this.#link?.send({ kind: "clipboard-secret", selection });
+      return;
+    }
+    const found = typesOfTargets(targets);
+    if (found.size === 0) return this.cleared(selection);
+    this.#copied.set(selection, found);
+    this.#grab(selection);
+  }
+
+  cleared(selection: ClipboardSelection): void {
+    this.#copied.delete(selection);
+    this.#link?.send({ kind: "clipboard-release", selection });
+  }
+
+  /** An application wants what the viewer has. */
+  async paste({ selection, target, signal }: Paste): Promise<PasteAnswer | undefined> {
+    const type = typeOfTarget(target);
+    const offered = this.#viewerOffers.get(selection) ?? [];
+    if (type === undefined || signal.aborted || this.#link === undefined) return undefined;
+    if (type !== ClipboardType.IMAGE_PNG || offered.includes(type)) return this.#ask(selection, type, signal);
+    const source = pngSource(offered);
+    const answer = source === undefined ? undefined : await this.#ask(selection, source, signal);
+    if (answer === undefined) return undefined;
+    const converter = await this.#imageConverter();
+    // Not before it is known to be a picture: until then the application can still be refused.
+    return this.#begun(converter.toPng(answer.content, signal));
+  }
+
+  async #begun(content: AsyncGenerator<Uint8Array>): Promise<PasteAnswer | undefined> {
+    try {
+      const first = await content.next();
+      return {
+        bytes: undefined,
+        content: (async function* () {
+          if (first.done !== true) yield first.value;
+          yield* content;
+        })(),
+      };
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#log.warn(`a picture of the viewer's is not pasted: ${describeError(error)}`);
+      return undefined;
+    }
+  }
+
+  async #ask(selection: ClipboardSelection, type: number, signal: AbortSignal): Promise<PasteAnswer | undefined> {
+    const requestId = this.#nextRequestId;
+    this.#nextRequestId = (requestId % 0xffffffff) + 1;
+    const answered = new Promise<PasteAnswer | undefined>((resolve) => this.#pastes.set(requestId, resolve));
+    const giveUp = (): void => {
+      this.#link?.send({ kind: "content-cancel", requestId });
+      this.#pastes.get(requestId)?.(undefined);
+      this.#pastes.delete(requestId);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    this.#link?.send({ kind: "content-request", requestId, selection, type });
+    const answer = await answered;
+    signal.removeEventListener("abort", giveUp);
+    return answer;
+  }
+
+  /** The viewer wants what an application has. */
+  async #answer({ requestId, selection, type }: ContentRequest): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return;
+    const refuse = (): void => link.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
+    const abort = new AbortController();
+    const content = this.#contentOf(selection, type, abort.signal);
+    if (content === undefined) return refuse();
+    this.#asked.set(requestId, abort);
+    let isAnswered = false;
+    try {
+      const body = link.openBody();
+      body.signal.addEventListener("abort", () => abort.abort());
+      const answer = (): void => link.send({ kind: "content-answer", requestId, type, bodyId: body.id });
+      try {
+        let bytes = 0;
+        for await (const piece of content) {
+          bytes += piece.length;
+          if (bytes > this.#options.policy.maxToHostBytes)
+            throw new BackendError("clipboard.too-large", "more than the user's limit");
+          // Not before the first piece: until then it can still be refused.
+          if (!isAnswered) answer();
+          isAnswered = true;
+          await body.write(piece);
+        }
+        if (!isAnswered) answer();
+        isAnswered = true;
+        body.end(true);
+      } finally {
+        body.end(false);
+      }
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      if (!abort.signal.aborted) this.#log.warn(`an application could not give its content: ${describeError(error)}`);
+      if (!isAnswered) refuse();
+    } finally {
+      this.#asked.delete(requestId);
+    }
+  }
+
+  #contentOf(selection: ClipboardSelection, type: number, signal: AbortSignal): Content | undefined {
+    const copied = this.#copied.get(selection);
+    const desktop = this.#desktop;
+    if (copied === undefined || desktop === undefined) return undefined;
+    if (!this.#allowed(selection, [type], this.#options.policy.toHost).includes(type)) return undefined;
+    const target = copied.get(type);
+    if (target !== undefined) return desktop.read(selection, target, signal);
+    const source = type === ClipboardType.IMAGE_PNG ? copied.get(pngSource([...copied.keys()]) ?? 0) : undefined;
+    return source === undefined ? undefined : this.#converted(desktop.read(selection, source, signal), signal);
+  }
+
+  async *#converted(content: Content, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* (await this.#imageConverter()).toPng(content, signal);
+  }
+
+  /** Its code is loaded for the first picture that needs it. */
+  #imageConverter(): Promise<ImageConverter> {
+    this.#converter ??= import("../desktop/clipboard/images/image-converter.ts").then(
+      ({ ImageConverter }) => new ImageConverter(this.#options.clock),
+    );
+    return this.#converter;
+  }
+
+  #grab(selection: ClipboardSelection): void {
+    const copied = withPng([...(this.#copied.get(selection)?.keys() ?? [])]);
+    const types = this.#allowed(selection, copied, this.#options.policy.toHost);
+    const offer = this.#seenOffers.get(selection) ?? 0;
+    if (types.length > 0) this.#link?.send({ kind: "clipboard-grab", selection, types, offer });
+    else this.#link?.send({ kind: "clipboard-release", selection });
+  }
+
+  #offer(selection: ClipboardSelection): void {
+    const types = this.#viewerOffers.get(selection) ?? [];
+    if (types.length === 0) this.#desktop?.withdraw(selection);
+    else this.#desktop?.offer(selection, targetsOfTypes(withPng(types)), this.#options.markReceived);
+  }
+
+  /** What of it the user lets pass. */
+  #allowed(selection: ClipboardSelection, types: readonly number[], isOpen: boolean): readonly number[] {
+    const { policy } = this.#options;
+    if (!isOpen || !policy.selections.includes(selection)) return [];
+    return types.filter((type) => policy.types.includes(type));
+  }
+}
