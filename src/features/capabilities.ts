@@ -41,16 +41,19 @@ export interface GuestAbilities {
   readonly clipboard: boolean;
   readonly display: boolean;
   readonly volume: boolean;
+  readonly files: boolean;
 }
 
 export const noViewer: CapabilitiesState = { epoch: 0, viewer: undefined, hasAsked: false };
 
-/** Exactly what is built and switched on. File transfer is not built yet: the host is told not to offer it. */
+/** Exactly what is built and switched on. */
 export function guestCaps(abilities: GuestAbilities): number[] {
   return capWords([
     AgentCap.REPLY,
     AgentCap.GUEST_LINEEND_LF,
-    AgentCap.FILE_XFER_DISABLED,
+    // Without it the viewer does not read what is said about an error.
+    AgentCap.FILE_XFER_DETAILED_ERRORS,
+    ...(abilities.files ? [] : [AgentCap.FILE_XFER_DISABLED]),
     ...(abilities.pointer ? [AgentCap.MOUSE_STATE] : []),
     ...(abilities.display ? [AgentCap.MONITORS_CONFIG, AgentCap.SPARSE_MONITORS_CONFIG] : []),
     ...(abilities.volume ? [AgentCap.AUDIO_VOLUME_SYNC] : []),

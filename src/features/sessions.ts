@@ -35,6 +35,8 @@ export interface Agent {
 export interface ActiveAgent {
   readonly agentId: number;
   readonly isShut: boolean;
+  /** Of a person, not of a login screen. */
+  readonly isOfUser: boolean;
 }
 
 export interface SessionsState {
@@ -59,7 +61,7 @@ export type SessionsEffect =
   | { readonly kind: "activate"; readonly agent: ActiveAgent }
   | { readonly kind: "deactivate" }
   /** The same agent, now open or shut. */
-  | { readonly kind: "shut"; readonly isShut: boolean };
+  | { readonly kind: "shut"; readonly isShut: boolean; readonly isOfUser: boolean };
 
 export const withLogind: SessionsState = { agents: [], screen: undefined, active: undefined };
 export const withoutLogind: SessionsState = { agents: [], screen: "nobody-asked", active: undefined };
@@ -143,8 +145,10 @@ function chosen(state: SessionsState): Step {
   const active = rightOne(state);
   const next = { ...state, active };
   if (before?.agentId === active?.agentId) {
-    if (active === undefined || before?.isShut === active.isShut) return [next, []];
-    return [next, [{ kind: "shut", isShut: active.isShut }]];
+    if (active === undefined || before === undefined) return [next, []];
+    const { isShut, isOfUser } = active;
+    if (before.isShut === isShut && before.isOfUser === isOfUser) return [next, []];
+    return [next, [{ kind: "shut", isShut, isOfUser }]];
   }
   const effects: SessionsEffect[] = before === undefined ? [] : [{ kind: "deactivate" }];
   if (active !== undefined) effects.push({ kind: "activate", agent: active });
@@ -156,10 +160,8 @@ function rightOne({ agents, screen }: SessionsState): ActiveAgent | undefined {
   const isOnScreen = ({ sessionId }: Agent): boolean => screen === "nobody-asked" || sessionId === screen.id;
   const agent = agents.find((open) => open.isAccepted && isOnScreen(open));
   if (agent === undefined) return undefined;
-  return { agentId: agent.agentId, isShut: screen !== "nobody-asked" && isShut(screen) };
-}
-
-/** Greeters and lock screens are of no user; newer logind has `user-early`, `user-light` and more of them. */
-function isShut(session: LoginSession): boolean {
-  return session.isLocked || !session.class.startsWith("user");
+  if (screen === "nobody-asked") return { agentId: agent.agentId, isShut: false, isOfUser: true };
+  // Greeters and lock screens are of no user; newer logind has `user-early`, `user-light` and more of them.
+  const isOfUser = screen.class.startsWith("user");
+  return { agentId: agent.agentId, isShut: screen.isLocked || !isOfUser, isOfUser };
 }

@@ -54,7 +54,11 @@ const halfOfDaemon = {
 
 const halfOfSession = {
   display: { value: "NAME", about: "X display, instead of $DISPLAY" },
-  "save-dir": { value: "DIR", about: "where files that are dropped are saved" },
+  "save-dir": {
+    value: "DIR",
+    about: "where files that are dropped are saved: a folder, xdg-download or xdg-desktop",
+  },
+  "open-folder": { about: "open that folder when they are there" },
 } as const satisfies Record<string, Option>;
 
 const daemonOptions = {
@@ -80,7 +84,7 @@ const statusOptions = {
 } as const satisfies Record<string, Option>;
 
 /** Options whose feature is still to come: accepted, so that those who call us need not change when it is there. */
-export const notBuiltYet: readonly string[] = ["share-device", "save-dir"];
+export const notBuiltYet: readonly string[] = ["share-device"];
 
 export function warnOfUnbuilt(options: object, log: { warn(text: string): void }): void {
   for (const name of notBuiltYet)

@@ -30,11 +30,13 @@ import type { PortOpener } from "../system/ports/port.ts";
 import { AgentMessageType, FileXferStatus, ReplyError } from "../wire/agent-constants.ts";
 import type { AudioVolumeSync } from "../wire/audio-volume-sync.ts";
 import type { AgentMessage } from "../wire/catalogue.ts";
+import { FILE_XFER_ID_SIZE, fileXferStartId } from "../wire/file-xfer-start.ts";
 import type { GraphicsDeviceInfo } from "../wire/graphics-device-info.ts";
 import type { DesktopGeometry } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
 import type { ClipboardReport } from "./clipboard-counts.ts";
 import { DaemonClipboard, type SessionSelections } from "./daemon-clipboard.ts";
+import { DaemonFiles, type FilesStatus } from "./daemon-files.ts";
 import type { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 
 export interface DaemonParts {
@@ -55,6 +57,8 @@ export interface ArrivingSession {
   readonly uid: number;
   /** Its user may not be there: nothing is exchanged with it but the display. */
   readonly isShut: boolean;
+  /** Of a person, not of a login screen. */
+  readonly isOfUser: boolean;
   /** Undefined until its desktop is known; the port stays closed until then. */
   readonly geometry: DesktopGeometry | undefined;
   readonly selections: SessionSelections;
@@ -65,6 +69,13 @@ export interface DaemonStatus {
   /** Which viewer it is, counted from 1; undefined: none is there. */
   readonly viewer: number | undefined;
   readonly clipboard: ClipboardReport;
+  readonly files: FilesStatus;
+}
+
+interface AttachedSession {
+  readonly link: LinkConnection;
+  isShut: boolean;
+  isOfUser: boolean;
 }
 
 export class DaemonHalf implements AsyncDisposable {
@@ -72,7 +83,8 @@ export class DaemonHalf implements AsyncDisposable {
   readonly #log: Log;
   readonly #channel: AgentChannel;
   readonly #clipboard: DaemonClipboard;
-  #session: { readonly link: LinkConnection; isShut: boolean } | undefined;
+  readonly #files: DaemonFiles;
+  #session: AttachedSession | undefined;
   #isPortWanted = false;
   #silence: Disposable | undefined;
   #capabilities: CapabilitiesState = noViewer;
@@ -97,9 +109,12 @@ export class DaemonHalf implements AsyncDisposable {
           this.#capabilitiesInput({ kind: "port-closed" });
         },
         message: (message) => this.#hostSaid(message),
-        body: (head, bytes) => (head.name === "CLIPBOARD" ? this.#clipboard.hostBody(head, bytes) : undefined),
-        undecodable: (type) => {
+        body: (head, bytes) =>
+          head.name === "CLIPBOARD" ? this.#clipboard.hostBody(head, bytes) : this.#files.hostBody(head, bytes),
+        undecodable: (type, body) => {
           if (type === AgentMessageType.MONITORS_CONFIG) this.#reply(type, ReplyError.ERROR);
+          if (type === AgentMessageType.FILE_XFER_START && body.length >= FILE_XFER_ID_SIZE)
+            this.#files.input({ kind: "host-garbled", id: fileXferStartId(body) });
         },
         layout: () => layoutOf(this.#capabilities),
       },
@@ -107,32 +122,41 @@ export class DaemonHalf implements AsyncDisposable {
       parts.log.of("port"),
     );
     this.#clipboard = new DaemonClipboard(this.#channel, parts.clipboardPolicy, parts.clock, parts.log.of("clipboard"));
+    const filePolicy = { enabled: parts.abilities.files };
+    this.#files = new DaemonFiles(this.#channel, filePolicy, parts.clock, parts.log.of("files"));
   }
 
   get status(): DaemonStatus {
     const { isOpen, fault } = this.#channel;
     const viewer = this.#capabilities.viewer === undefined ? undefined : this.#capabilities.epoch;
-    return { port: { isWanted: this.#isPortWanted, isOpen, fault }, viewer, clipboard: this.#clipboard.counts.report };
+    return {
+      port: { isWanted: this.#isPortWanted, isOpen, fault },
+      viewer,
+      clipboard: this.#clipboard.counts.report,
+      files: this.#files.status,
+    };
   }
 
   /** The session that is on the screen from now on; the one before must be detached. Its messages go to `sessionSaid`. */
-  attach({ link, uid, isShut, geometry, selections }: ArrivingSession): void {
-    this.#session = { link, isShut };
+  attach({ link, uid, isShut, isOfUser, geometry, selections }: ArrivingSession): void {
+    this.#session = { link, isShut, isOfUser };
     if (this.#graphics !== undefined) link.send({ kind: "graphics-device-info", info: this.#graphics });
-    if (isShut) link.send({ kind: "file-transfer-disabled" });
     if (this.#monitors !== undefined) link.send({ kind: "monitors-config", config: this.#monitors });
     if (!isShut) this.#tellVolumes();
     this.#clipboard.attach(link, isShut, selections);
     this.#parts.sharedFolder?.attach(uid);
+    this.#files.attach(link, takerOf(this.#session));
     if (geometry !== undefined) this.#geometryKnown(geometry);
   }
 
   /** Its user has gone from the screen, or is back. */
-  shut(isShut: boolean): void {
+  shut({ isShut, isOfUser }: Pick<ArrivingSession, "isShut" | "isOfUser">): void {
     if (this.#session === undefined) return;
     this.#session.isShut = isShut;
+    this.#session.isOfUser = isOfUser;
     if (!isShut) this.#tellVolumes();
     this.#clipboard.input({ kind: isShut ? "session-shut" : "session-opened" });
+    this.#files.input({ kind: "taker-changed", taker: takerOf(this.#session) });
   }
 
   /** Without a session on the screen the port is closed: the host sends the pointer nowhere else while it is open. */
@@ -140,6 +164,7 @@ export class DaemonHalf implements AsyncDisposable {
     if (this.#session === undefined) return;
     this.#clipboard.detach();
     this.#parts.sharedFolder?.detach();
+    this.#files.detach();
     // In this turn: the next session may be attached in it, and the port, with what it knows of the viewer, closes only after.
     this.#capabilitiesInput({ kind: "port-closed" });
     this.#session = undefined;
@@ -158,6 +183,10 @@ export class DaemonHalf implements AsyncDisposable {
       case "content-cancel":
       case "content-answer":
         return this.#clipboard.sessionSaid(message);
+      case "file-result":
+        return this.#files.sessionAnswered(message.fileId, message);
+      case "files-cancel":
+        return this.#files.input({ kind: "guest-cancelled-all" });
       default:
         this.#log.debug(`session link: ${message.kind}: ours to say`);
     }
@@ -171,6 +200,7 @@ export class DaemonHalf implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#channel[Symbol.asyncDispose]();
     await this.#clipboard[Symbol.asyncDispose]();
+    await this.#files[Symbol.asyncDispose]();
   }
 
   #geometryKnown({ displays }: DesktopGeometry): void {
@@ -228,7 +258,10 @@ export class DaemonHalf implements AsyncDisposable {
         this.#session?.link.send({ kind: "graphics-device-info", info: message.value });
         return;
       case "FILE_XFER_START":
-        return this.#refuseFile(message.value.id);
+        return this.#files.input({ kind: "host-started", ...message.value });
+      case "FILE_XFER_STATUS":
+        if (message.value.result === FileXferStatus.CAN_SEND_DATA) return;
+        return this.#files.input({ kind: "host-gave-up", id: message.value.id });
       case "DISPLAY_CONFIG":
         return this.#reply(AgentMessageType.DISPLAY_CONFIG, ReplyError.ERROR);
       default:
@@ -253,6 +286,8 @@ export class DaemonHalf implements AsyncDisposable {
           const arrived = effect.kind === "begin-viewer";
           if (arrived) this.#log.info(`viewer: connected (number ${state.epoch})`);
           this.#clipboard.input({ kind: arrived ? "viewer-arrived" : "viewer-changed", viewer });
+          const isDetailed = effect.caps.detailedFileErrors;
+          this.#files.input({ kind: arrived ? "viewer-arrived" : "viewer-changed", isDetailed });
           break;
         }
         case "end-viewer":
@@ -261,6 +296,7 @@ export class DaemonHalf implements AsyncDisposable {
           this.#volumes.clear();
           this.#pointerInput({ kind: "viewer-left" });
           this.#clipboard.input({ kind: "viewer-left" });
+          this.#files.input({ kind: "viewer-left" });
           this.#session?.link.send({ kind: "viewer-left" });
           break;
         default:
@@ -280,10 +316,9 @@ export class DaemonHalf implements AsyncDisposable {
   #reply(type: number, error: number): void {
     this.#channel.send({ name: "REPLY", value: { type, error } });
   }
+}
 
-  #refuseFile(id: number): void {
-    const detailed = this.#capabilities.viewer?.detailedFileErrors === true;
-    const result = detailed ? FileXferStatus.DISABLED : FileXferStatus.ERROR;
-    this.#channel.send({ name: "FILE_XFER_STATUS", value: { id, result } });
-  }
+function takerOf({ isShut, isOfUser }: AttachedSession): "locked" | "not-a-user" | "user" {
+  if (!isOfUser) return "not-a-user";
+  return isShut ? "locked" : "user";
 }

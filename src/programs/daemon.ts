@@ -256,6 +256,7 @@ class Parts implements AsyncDisposable {
       },
       viewer: { connected: half?.status.viewer !== undefined, number: half?.status.viewer ?? 0 },
       clipboard: half?.status.clipboard ?? nothingCounted,
+      files: half?.status.files ?? { underWay: 0, waiting: 0, saved: 0, failed: {} },
       pointer: { device, state: device === "none" ? "off" : pointer === undefined ? "unavailable" : "working" },
       sharedFolder: sharedFolder?.report ?? null,
       logind: this.#logind === undefined ? "unused" : this.#logind.available ? "watched" : "unavailable",

@@ -100,7 +100,11 @@ async function startHalves(
     log,
   });
   const agents = new SessionAgents({ daemon, logins: undefined, version: VERSION, clock: systemClock, log });
-  const session = new SessionHalf(sessionSettings(config, options.display ?? process.env.DISPLAY), systemClock, log);
+  const session = new SessionHalf(
+    sessionSettings(config, options.display ?? process.env.DISPLAY, options),
+    systemClock,
+    log,
+  );
   joinInMemory(agents, session, log);
   return {
     config,

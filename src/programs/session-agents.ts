@@ -138,7 +138,7 @@ export class SessionAgents implements AsyncDisposable {
         return this.#detach();
       case "shut":
         this.#log.info(effect.isShut ? "shut: locked or not of a user" : "open");
-        if (this.#attached !== undefined) this.#options.daemon.shut(effect.isShut);
+        if (this.#attached !== undefined) this.#options.daemon.shut(effect);
         return;
       default:
         effect satisfies never;
@@ -210,9 +210,9 @@ export class SessionAgents implements AsyncDisposable {
     if (connection?.link === undefined || !connection.isReady || this.#attached === agentId) return;
     this.#attached = agentId;
     const { link, peer, geometry, selections } = connection;
-    const isShut = this.#state.active?.isShut === true;
+    const { isShut = false, isOfUser = true } = this.#state.active ?? {};
     this.#log.info(`${this.#describe(agentId)} is on the screen${isShut ? ", locked or not of a user" : ""}`);
-    this.#options.daemon.attach({ link, uid: peer.uid, isShut, geometry, selections });
+    this.#options.daemon.attach({ link, uid: peer.uid, isShut, isOfUser, geometry, selections });
   }
 
   #detach(): void {

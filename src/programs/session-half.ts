@@ -10,7 +10,9 @@ import type { Log } from "../support/log.ts";
 import type { AudioVolumeSync } from "../wire/audio-volume-sync.ts";
 import type { DesktopGeometry, FeatureReport } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
+import { openSessionBus } from "./session-bus.ts";
 import { SessionClipboard } from "./session-clipboard.ts";
+import type { FileLinkMessage, FilesSettings, SessionFiles } from "./session-files.ts";
 
 export interface SessionSettings {
   /** As in $DISPLAY; undefined: no desktop. */
@@ -19,6 +21,7 @@ export interface SessionSettings {
   readonly markReceived: boolean;
   readonly resize: boolean;
   readonly volume: boolean;
+  readonly files: FilesSettings;
 }
 
 export class SessionHalf implements AsyncDisposable {
@@ -34,6 +37,8 @@ export class SessionHalf implements AsyncDisposable {
   readonly #clipboard: SessionClipboard;
   #lastConfig: MonitorsConfig | undefined;
   #volume: Promise<VolumeControl> | undefined;
+  #files: Promise<SessionFiles> | undefined;
+  #loadedFiles: SessionFiles | undefined;
 
   /** `desktopSeen` is told whenever the desktop comes or goes. */
   constructor(settings: SessionSettings, clock: Clock, log: Log, desktopSeen: (isThere: boolean) => void = () => {}) {
@@ -41,8 +46,9 @@ export class SessionHalf implements AsyncDisposable {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
-    const { display, clipboard, markReceived, resize } = settings;
+    const { display, clipboard, markReceived, resize, files } = settings;
     this.#clipboard = new SessionClipboard({ policy: clipboard, markReceived, clock, log: log.of("clipboard") });
+    this.#report("files", files.saveDir, files.enabled ? "" : "switched off");
     if (display === undefined) {
       log.warn("display: no display given: no clipboard, no resizing");
       this.#geometryKnown({ width: 0, height: 0, displays: [] });
@@ -68,6 +74,7 @@ export class SessionHalf implements AsyncDisposable {
     this.#sendReport();
     this.#clipboard.attach(link);
     if (this.#geometry !== undefined) link.send({ kind: "desktop-geometry", geometry: this.#geometry });
+    this.#loadedFiles?.attach(link);
   }
 
   /** The daemon's half is gone, and the viewer with it. */
@@ -75,11 +82,13 @@ export class SessionHalf implements AsyncDisposable {
     this.#link = undefined;
     this.#clipboard.detach();
     this.#lastConfig = undefined;
+    this.#loadedFiles?.detach();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#x11?.[Symbol.asyncDispose]();
     await (await this.#volume)?.[Symbol.asyncDispose]();
+    await (await this.#files)?.[Symbol.asyncDispose]();
   }
 
   daemonSaid(message: LinkControlMessage): void {
@@ -96,16 +105,24 @@ export class SessionHalf implements AsyncDisposable {
         return this.#clipboard.daemonSaid(message);
       case "viewer-left":
         this.#lastConfig = undefined;
+        this.#loadedFiles?.viewerLeft();
         return;
+      case "file-start":
+      case "file-body":
+      case "file-cancelled":
+      case "file-queue":
+      case "file-result":
+      case "file-transfer-disabled":
+        return this.#fileSaid(message);
       case "audio-volume":
         if (this.#settings.volume) void this.#setVolume(message.volume);
         return;
-      case "file-transfer-disabled":
       case "graphics-device-info":
         return this.#log.debug(`session link: ${message.kind}: nothing to do for it`);
       case "desktop-geometry":
       case "session-report":
       case "clipboard-secret":
+      case "files-cancel":
         return this.#log.debug(`session link: ${message.kind}: ours to tell, not to be told`);
       default:
         message satisfies never;
@@ -161,5 +178,25 @@ export class SessionHalf implements AsyncDisposable {
         ),
     );
     (await this.#volume).request(volume);
+  }
+
+  /** Of files, as of the mixers, the code is loaded when the first comes. */
+  #fileSaid(message: FileLinkMessage): void {
+    // In this turn if it can be: a body must be taken when it is named.
+    if (this.#loadedFiles !== undefined) return this.#loadedFiles.daemonSaid(message);
+    this.#files ??= import("./session-files.ts").then(({ SessionFiles }) => {
+      const log = this.#log.of("files");
+      const files = new SessionFiles({
+        settings: this.#settings.files,
+        clock: this.#clock,
+        log,
+        openBus: () => openSessionBus(this.#clock, log),
+        folderKnown: (folder) => this.#report("files", folder, ""),
+      });
+      this.#loadedFiles = files;
+      if (this.#link !== undefined) files.attach(this.#link);
+      return files;
+    });
+    void this.#files.then((files) => files.daemonSaid(message));
   }
 }

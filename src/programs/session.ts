@@ -59,7 +59,7 @@ export async function session(options: SessionOptions, context: ProgramContext):
     }
     await using _lock = held.lock;
     restart = new AbortController();
-    await serve(sessionSettings(config, desktop.display), options.socket ?? DEFAULT_SOCKET, log, {
+    await serve(sessionSettings(config, desktop.display, options), options.socket ?? DEFAULT_SOCKET, log, {
       stop: AbortSignal.any([stop, restart.signal]),
       mayBeAway: given !== undefined,
     });

@@ -44,6 +44,12 @@ export interface SharedFolderOptions {
   readonly "webdav-listen"?: string[];
 }
 
+/** Of the session's half alone. */
+export interface SessionConfigOptions {
+  readonly "save-dir"?: string;
+  readonly "open-folder"?: boolean;
+}
+
 /** What the system's file says, with the command line over it. Throws a ConfigError. */
 export async function systemConfig(options: ConfigOptions): Promise<Config> {
   const config = await readConfig(options.config ?? SYSTEM_CONFIG, options.config !== undefined);
@@ -71,6 +77,7 @@ export function abilitiesOf(config: Config, pointer: PointerDevice | undefined):
     clipboard: isClipboardOn(config),
     display: config.display.resize,
     volume: config.volume.sync,
+    files: config.files.enabled,
   };
 }
 
@@ -119,13 +126,22 @@ function listenAddress(text: string): ListenAddress {
 }
 
 /** What the session does; `display` as in $DISPLAY. */
-export function sessionSettings(config: Config, display: string | undefined): SessionSettings {
+export function sessionSettings(
+  config: Config,
+  display: string | undefined,
+  options: SessionConfigOptions,
+): SessionSettings {
   return {
     display,
     clipboard: clipboardPolicyOf(config),
     markReceived: config.clipboard["mark-received"],
     resize: config.display.resize,
     volume: config.volume.sync,
+    files: {
+      enabled: config.files.enabled,
+      saveDir: options["save-dir"] ?? config.files["save-dir"],
+      openFolder: options["open-folder"] === true,
+    },
   };
 }
 

@@ -62,6 +62,14 @@ export interface StatusReport {
   };
   /** Since the daemon began, or took up another configuration. */
   readonly clipboard: ClipboardReport;
+  /** From the viewer. */
+  readonly files: {
+    readonly underWay: number;
+    readonly waiting: number;
+    readonly saved: number;
+    /** Not saved, by reason. */
+    readonly failed: Readonly<Record<string, number>>;
+  };
   readonly pointer: { readonly device: string; readonly state: "working" | "off" | "unavailable" };
   readonly logind: "watched" | "unavailable" | "unused";
   /** The session on the screen by logind's word; null: none, or nobody is asked. */
@@ -78,11 +86,12 @@ export interface StatusReport {
 
 /** For a person. */
 export function describeStatus(report: StatusReport): string {
-  const { version, pid, port, viewer, pointer, logind, screen } = report;
+  const { version, pid, port, viewer, files, pointer, logind, screen } = report;
   const rows: [string, string][] = [
     ["daemon", `${version}, process ${pid}, up for ${duration(report.uptimeSeconds)}`],
     ["port", `${port.state}: ${port.path}${port.fault === null ? "" : `: ${port.fault}`}`],
     ["viewer", viewer.connected ? `connected (number ${viewer.number})` : "none"],
+    ["files", describeFiles(files)],
     ["pointer", `${pointer.state}: ${pointer.device}`],
     ["logind", logind],
     ...describeClipboard(report.clipboard).map((text): [string, string] => ["clipboard", text]),
@@ -114,6 +123,11 @@ function sharedFolderRows(folder: SharedFolderReport | null): [string, string][]
   const at = [mount.path, mount.driver, mount.fault].filter((part) => part !== null);
   if (mount.state !== "none") rows.push(["", `mount: ${[mount.state, ...at].join(": ")}`]);
   return rows;
+}
+
+function describeFiles({ underWay, waiting, saved, failed }: StatusReport["files"]): string {
+  const reasons = Object.entries(failed).map(([reason, files]) => `${files} not: ${reason}`);
+  return [`${underWay} under way`, `${waiting} waiting`, `${saved} saved`, ...reasons].join(", ");
 }
 
 function sessionRows({ id, uid, pid, active, shut, version, link, features }: SessionReport): [string, string][] {

@@ -49,7 +49,7 @@ const sessionOptions = {
     value: "DIR|xdg-desktop|xdg-download",
     about: "where files that are dropped are saved",
   },
-  "file-xfer-open-dir": { short: "o", value: "0|1", about: "open that folder: without effect", ignored: true },
+  "file-xfer-open-dir": { short: "o", value: "0|1", about: "open that folder when they are there" },
   "x11-abort-on-error": { short: "y", about: "for debugging: without effect", ignored: true },
   display: { value: "NAME", about: "X display, instead of $DISPLAY" },
   class: { value: "CLASS", about: "of GTK: without effect", ignored: true },
@@ -146,16 +146,22 @@ function sessionLine(values: Values, env: NodeJS.ProcessEnv, exists: (path: stri
   if (!exists(port)) return { command: "help", text: `spice-vdagent: no port ${port}: nothing to do\n` };
   const display = values.display ?? env.DISPLAY;
   const saveDir = values["file-xfer-save-dir"];
-  const isFolder = saveDir !== "xdg-desktop" && saveDir !== "xdg-download";
+  const isXdg = saveDir === "xdg-desktop" || saveDir === "xdg-download";
   return {
     command: "session",
     options: {
       socket: pathOf(values["vdagentd-socket"]) ?? SOCKET,
       ...(typeof display === "string" && display !== "" ? { display } : {}),
-      ...(typeof saveDir === "string" && isFolder ? { "save-dir": resolve(saveDir) } : {}),
+      ...(typeof saveDir === "string" ? { "save-dir": isXdg ? saveDir : resolve(saveDir) } : {}),
+      ...(isTrue(values["file-xfer-open-dir"]) ? { "open-folder": true } : {}),
       ...(values.debug === true ? { log: "debug" } : {}),
     },
   };
+}
+
+/** As GLib takes a number: anything but 0. */
+function isTrue(value: string | boolean | undefined): boolean {
+  return typeof value === "string" && Number.parseInt(value, 10) !== 0;
 }
 
 /** Ours are absolute. */

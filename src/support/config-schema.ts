@@ -147,6 +147,22 @@ export const configSchema = {
       about: "Let the guest's volume follow the viewer's.",
     },
   },
+  files: {
+    enabled: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "Save files that are dropped on the viewer's window.",
+    },
+    "save-dir": {
+      kind: "text",
+      default: "xdg-download",
+      userMaySet: true,
+      pattern: /^(xdg-download|xdg-desktop|~\/.+|\/.+)$/,
+      allowed: "xdg-download, xdg-desktop, a path in the home folder that begins with ~/, or an absolute path",
+      about: "The folder they are saved in; it is made if it is missing.",
+    },
+  },
   "shared-folder": {
     enabled: {
       kind: "boolean",

@@ -17,7 +17,7 @@ export async function readConfig(path: string, required: boolean): Promise<Confi
   return text === undefined ? defaultConfig : filledIn(checked(path, text, () => true));
 }
 
-/** A user's own file may only take away from what the system allows. Throws a ConfigError. */
+/** A user's own file may only take away from what the system allows, and choose folders. Throws a ConfigError. */
 export async function narrowedByUser(config: Config, path: string): Promise<Config> {
   const text = await readText(path, false);
   if (text === undefined) return config;

@@ -37,8 +37,8 @@ export interface AgentChannelHandlers {
   message(message: AgentMessage): void;
   /** A body begins; undefined: nobody wants it, it is read over. */
   body(head: StreamedMessage, bytes: number): BodySink | undefined;
-  /** A message of a known type was nonsense. */
-  undecodable(type: number): void;
+  /** A message of a known type was nonsense; `body` is what there is of it, or of its head. */
+  undecodable(type: number, body: Uint8Array): void;
   /** The layout in force. */
   layout(): Layout;
 }
@@ -160,7 +160,7 @@ export class AgentChannel implements AsyncDisposable {
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         this.#log.warn(`message dropped: port ${port}: ${messageName(type)}: ${describeError(error)}`);
-        this.#handlers.undecodable(type);
+        this.#handlers.undecodable(type, body);
         return undefined;
       }
     };

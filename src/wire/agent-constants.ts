@@ -75,6 +75,21 @@ export const MonitorsFlag = { USE_POS: 1, PHYSICAL_SIZE: 2 } as const;
 /** Bits of MOUSE_STATE's buttons, `VD_AGENT_*BUTTON_MASK`: left, middle, right, wheel up and down, side, extra. */
 export const MouseButton = { LEFT: 2, MIDDLE: 4, RIGHT: 8, UP: 16, DOWN: 32, SIDE: 64, EXTRA: 128 } as const;
 
+/** What went wrong with a file, in the numbers of GIOErrorEnum: as far as a file transfer uses them. */
+export const GioError = {
+  FAILED: 0,
+  NOT_FOUND: 1,
+  EXISTS: 2,
+  NOT_DIRECTORY: 4,
+  FILENAME_TOO_LONG: 9,
+  INVALID_FILENAME: 10,
+  NO_SPACE: 12,
+  PERMISSION_DENIED: 14,
+  READ_ONLY: 21,
+  TIMED_OUT: 24,
+  TOO_MANY_OPEN_FILES: 31,
+} as const;
+
 /** Results of a file transfer. */
 export const FileXferStatus = {
   CAN_SEND_DATA: 0,

@@ -11,6 +11,9 @@ export interface FileXferStart {
   readonly size: bigint;
 }
 
+/** The number before the text. */
+export const FILE_XFER_ID_SIZE = 4;
+
 const GROUP = "vdagent-file-xfer";
 const MAX_SIZE = 0xffff_ffff_ffff_ffffn;
 /** What GKeyFile escapes at the start of a value. Any other white space, such as U+3000, is part of the name. */
@@ -37,6 +40,11 @@ export const fileXferStart: Codec<FileXferStart> = {
     return writer.finish();
   },
 };
+
+/** Of a start that cannot be decoded: the viewer waits for an answer to this. Throws a DecodeError when not even that is there. */
+export function fileXferStartId(body: Uint8Array): number {
+  return new ByteReader(body).u32();
+}
 
 /** Keys of our group, raw values; as in GKeyFile a later key wins and blanks around `=` do not count. */
 function groupKeys(text: string): Map<string, string> {

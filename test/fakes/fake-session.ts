@@ -16,6 +16,8 @@ const anyDesktop: DesktopGeometry = { width: 0, height: 0, displays: [] };
 export class FakeSession {
   readonly link: LinkConnection;
   readonly messages: LinkControlMessage[] = [];
+  /** Whoever plays a part of it is told at once. */
+  onMessage: (message: LinkControlMessage) => void = () => {};
   /** Resolves when both sides know how they speak; nothing may be sent before. */
   readonly ready: Promise<void>;
   /** Resolves when the daemon's end is gone. */
@@ -133,6 +135,7 @@ export class FakeSession {
   /** A body must be taken when it is named: its end may come with the same bytes. */
   #received(message: LinkControlMessage): void {
     this.messages.push(message);
+    this.onMessage(message);
     if (message.kind === "content-answer" && message.bodyId !== undefined)
       this.#bodies.set(message.bodyId, this.link.incomingBody(message.bodyId));
     this.#notify();

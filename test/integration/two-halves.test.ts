@@ -266,7 +266,9 @@ describe("status", () => {
     await ourDaemon();
     const { stdout, status: code } = spawnSync(process.execPath, asked);
     expect(code).toBe(0);
-    expect(stdout.toString()).toMatch(/^daemon {4}.*\nport {6}closed: .*\nviewer {4}none\npointer {3}working: fifo:/);
+    expect(stdout.toString()).toMatch(
+      /^daemon {4}.*\nport {6}closed: .*\nviewer {4}none\nfiles {5}.*\npointer {3}working: fifo:/,
+    );
   });
 });
 

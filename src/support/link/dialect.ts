@@ -45,11 +45,13 @@ export interface LinkDialect {
   readonly name: "extended" | "plain";
   send(message: LinkControlMessage): void;
   openBody(): OutgoingBody;
+  /** A body for the bytes of a file whose start was sent; the other side is told of it. */
+  openFileBody(fileId: number): OutgoingBody;
   /** The body that a message has just named. */
   incomingBody(bodyId: number): IncomingBody;
   /** Throws a DecodeError for what has no place in this dialect. */
   receive(message: LinkMessage): void;
-  /** A CLIPBOARD_DATA frame begins. Throws a DecodeError like `receive`. */
+  /** A CLIPBOARD_DATA or FILE_XFER_DATA frame begins. Throws a DecodeError like `receive`. */
   dataBegin(frame: Omit<LinkFrame, "data">, bytes: number): void;
   dataPiece(piece: Uint8Array): void;
   dataEnd(): void;

@@ -42,6 +42,12 @@ export class ExtendedDialect implements LinkDialect {
     return body;
   }
 
+  openFileBody(fileId: number): OutgoingBody {
+    const body = this.openBody();
+    this.#put({ kind: "file-body", fileId, bodyId: body.id });
+    return body;
+  }
+
   incomingBody(bodyId: number): IncomingBody {
     const body = new CreditedIncomingBody(bodyId, (message) => {
       if (message.kind === "body-cancel") this.#incoming.delete(bodyId);

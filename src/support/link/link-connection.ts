@@ -66,7 +66,7 @@ export class LinkConnection implements AsyncDisposable {
         dataPiece: (piece) => this.#dialect?.dataPiece(piece),
         dataEnd: () => this.#dialect?.dataEnd(),
       },
-      LinkType.CLIPBOARD_DATA,
+      [LinkType.CLIPBOARD_DATA, LinkType.FILE_XFER_DATA],
     );
     duplex.on("data", (bytes: Uint8Array) => {
       // A stream hands on what it has buffered even after it was destroyed.
@@ -104,6 +104,11 @@ export class LinkConnection implements AsyncDisposable {
 
   openBody(): OutgoingBody {
     return this.#settled().openBody();
+  }
+
+  /** A body for the bytes of a file whose start was sent. */
+  openFileBody(fileId: number): OutgoingBody {
+    return this.#settled().openFileBody(fileId);
   }
 
   /** The body that a message has just named. */

@@ -1,24 +1,31 @@
 // How upstream's halves speak: content in one frame of its own, however large, and requests without numbers.
 // Here it looks like the extension: requests are numbered and content is a body.
-import { type ClipboardSelection, ClipboardType } from "../../wire/agent-constants.ts";
+import { type ClipboardSelection, ClipboardType, FileXferStatus } from "../../wire/agent-constants.ts";
 import { DecodeError } from "../../wire/bytes.ts";
 import type { LinkFrame } from "../../wire/link/frame.ts";
-import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "../../wire/link/messages.ts";
+import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import { BackendError, describeError } from "../errors.ts";
 import { Spool } from "../spool.ts";
 import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
+import { PlainFileBody, PlainFiles } from "./plain-files.ts";
+import { SpooledBody } from "./spooled-body.ts";
 
 /** Requests open at once, either way. */
 const MAX_REQUESTS = 1024;
 /** Frames that wait for the end of another. */
 const MAX_WAITING = 16 * 1024;
-/** Waiting for the disk: from here on a writer is held back, and from there on the body is given up. */
+/** Waiting for the disk: from here on a writer is held back. */
 const SLOW_DISK_BYTES = 4 * 1024 * 1024;
-const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 
 interface Content {
   readonly selection: ClipboardSelection;
   readonly type: number;
+}
+
+/** One frame of a file's bytes. */
+interface FileData {
+  readonly data: Uint8Array;
+  readonly sent: () => void;
 }
 
 /** Content that is all there. */
@@ -42,10 +49,12 @@ export class PlainDialect implements LinkDialect {
   readonly #outgoing = new Map<number, WholeBody>();
   readonly #incoming = new Map<number, SpooledBody>();
   readonly #offers = new Map<ClipboardSelection, number>();
+  readonly #files: PlainFiles;
+  readonly #outgoingFiles = new Map<number, PlainFileBody>();
   /** Where the data of the frame under way goes. */
-  #receiving: SpooledBody | undefined;
+  #receiving: Pick<SpooledBody, "write" | "end" | "fail"> | undefined;
   /** What waits, in its order, for the end of the content that is under way. */
-  #waiting: (LinkFrame | WholeContent)[] = [];
+  #waiting: (LinkFrame | WholeContent | FileData)[] = [];
   #isSending = false;
   #nextId = 1;
   #closed = false;
@@ -53,6 +62,14 @@ export class PlainDialect implements LinkDialect {
   constructor(wire: FrameWriter, onMessage: (message: LinkControlMessage) => void) {
     this.#wire = wire;
     this.#onMessage = onMessage;
+    this.#files = new PlainFiles((fileId) => {
+      const body = new SpooledBody(this.#takeId());
+      this.#incoming.set(body.id, body);
+      this.#onMessage({ kind: "file-body", fileId, bodyId: body.id });
+      // Nobody took it.
+      if (this.#incoming.delete(body.id)) body.fail();
+      return body;
+    });
   }
 
   send(message: LinkControlMessage): void {
@@ -85,7 +102,18 @@ export class PlainDialect implements LinkDialect {
         else body.answer(content);
         return;
       }
+      case "file-cancelled":
+        this.#outgoingFiles.get(message.fileId)?.cancelled();
+        return this.#put(message);
+      case "file-result": {
+        const { gioError: _, ...plain } = message;
+        if (message.result !== FileXferStatus.CAN_SEND_DATA) this.#files.over(message.fileId);
+        return this.#put(plain);
+      }
       case "session-report":
+      case "file-body":
+      case "file-queue":
+      case "files-cancel":
         return;
       case "clipboard-secret":
         return this.#put({ kind: "clipboard-release", selection: message.selection });
@@ -107,6 +135,16 @@ export class PlainDialect implements LinkDialect {
     return body;
   }
 
+  openFileBody(fileId: number): OutgoingBody {
+    const body = new PlainFileBody(fileId, this.#takeId(), {
+      send: (data) => this.#sendFileData(data),
+      over: () => this.#outgoingFiles.delete(fileId),
+    });
+    if (this.#closed) body.cancelled();
+    else this.#outgoingFiles.set(fileId, body);
+    return body;
+  }
+
   incomingBody(bodyId: number): IncomingBody {
     const body = this.#incoming.get(bodyId) ?? new SpooledBody(bodyId);
     if (!this.#incoming.delete(bodyId)) body.fail();
@@ -125,10 +163,19 @@ export class PlainDialect implements LinkDialect {
       case "clipboard-grab":
         // Upstream's halves do not say which offer they have seen: it is taken for the last.
         return this.#onMessage({ ...message, offer: this.#offers.get(message.selection) ?? 0 });
+      case "file-start":
+        this.#files.started(message.fileId, message.size);
+        return this.#onMessage(message);
+      case "file-cancelled":
+        this.#files.over(message.fileId);
+        return this.#onMessage(message);
+      case "viewer-left":
+        this.#files.allOver();
+        return this.#onMessage(message);
+      case "file-result":
       case "desktop-geometry":
       case "monitors-config":
       case "clipboard-release":
-      case "viewer-left":
       case "audio-volume":
       case "file-transfer-disabled":
       case "graphics-device-info":
@@ -139,6 +186,10 @@ export class PlainDialect implements LinkDialect {
   }
 
   dataBegin(frame: Omit<LinkFrame, "data">, bytes: number): void {
+    if (frame.type === LinkType.FILE_XFER_DATA) {
+      this.#receiving = this.#files.dataBegin();
+      return;
+    }
     const message = decodeLinkMessage({ ...frame, data: new Uint8Array(0) });
     if (message.kind !== "clipboard-data") return;
     const { selection, type } = message;
@@ -171,10 +222,15 @@ export class PlainDialect implements LinkDialect {
     this.#closed = true;
     for (const body of this.#outgoing.values()) body.cancelled();
     this.#receiving?.fail();
+    for (const body of [...this.#outgoingFiles.values()]) body.cancelled();
+    this.#files.allOver();
     this.#outgoing.clear();
     this.#theirs.clear();
     this.#asked.length = 0;
-    for (const item of this.#waiting.splice(0)) if ("spool" in item) void item.spool[Symbol.asyncDispose]();
+    for (const item of this.#waiting.splice(0)) {
+      if ("spool" in item) void item.spool[Symbol.asyncDispose]();
+      else if ("sent" in item) item.sent();
+    }
   }
 
   #refuse({ selection }: Content): void {
@@ -193,7 +249,16 @@ export class PlainDialect implements LinkDialect {
     if (!this.#isSending) void this.#sendWaiting();
   }
 
-  #wait(item: LinkFrame | WholeContent): void {
+  /** Resolves when the next may be sent. */
+  #sendFileData(data: Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((sent) => {
+      this.#wait({ data, sent });
+      if (!this.#isSending) void this.#sendWaiting();
+    });
+  }
+
+  #wait(item: LinkFrame | WholeContent | FileData): void {
     if (this.#waiting.length >= MAX_WAITING) this.#wire.fail("the other half does not read");
     else this.#waiting.push(item);
   }
@@ -202,7 +267,11 @@ export class PlainDialect implements LinkDialect {
     this.#isSending = true;
     for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
       if ("spool" in item) await this.#sendWhole(item);
-      else this.#wire.put(item);
+      else if ("sent" in item) {
+        this.#wire.putHead({ type: LinkType.FILE_XFER_DATA, arg1: 0, arg2: 0 }, item.data.length);
+        await this.#wire.putData(item.data);
+        item.sent();
+      } else this.#wire.put(item);
     }
     this.#isSending = false;
   }
@@ -283,40 +352,5 @@ class WholeBody implements OutgoingBody {
     } else if (this.#outcome === "complete" && this.#content !== undefined) {
       this.#done(this.#content, this.#spool);
     }
-  }
-}
-
-/** Content that arrives in one frame: kept until it is taken, for the frames behind it must not wait. */
-class SpooledBody implements IncomingBody {
-  readonly id: number;
-  readonly #spool = new Spool();
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const piece of this.#spool) yield piece;
-    } finally {
-      await this.#spool[Symbol.asyncDispose]();
-    }
-  }
-
-  cancel(): void {
-    void this.#spool[Symbol.asyncDispose]();
-  }
-
-  write(piece: Uint8Array): void {
-    this.#spool.write(piece);
-    if (this.#spool.unflushedBytes > DEAD_DISK_BYTES) this.fail("the disk does not keep up");
-  }
-
-  end(): void {
-    this.#spool.end();
-  }
-
-  fail(reason = "the link is gone"): void {
-    this.#spool.fail(new BackendError("body.failed", reason));
   }
 }

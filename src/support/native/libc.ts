@@ -20,9 +20,22 @@ export interface Libc {
   /** `event` is a `struct epoll_event`: 12 or 16 bytes, the events first. */
   epollCtl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   epollWait(epoll: number, events: Uint8Array, most: number, timeoutMs: number): number;
+  /** A name is relative to its folder's descriptor. */
+  linkat(fromFolder: number, from: string, toFolder: number, to: string, flags: number): number;
   ioctlInt(fd: number, request: number, value: number): number;
   /** `bytes` is read or written, as the request's number says; it must be as long as that number says, too. */
   ioctlBuffer(fd: number, request: number, bytes: Uint8Array): number;
+}
+
+/** What a call has failed with. */
+export class NativeFailure extends BackendError {
+  /** `EEXIST` and the like. */
+  readonly errno: string;
+
+  constructor(call: string, errno: string) {
+    super("native.failed", `${call}: ${errno}`);
+    this.errno = errno;
+  }
 }
 
 let loading: Promise<Libc> | undefined;
@@ -54,6 +67,7 @@ async function load(): Promise<Libc> {
       socket: declare("int socket(int, int, int)"),
       // koffi has no ssize_t; it is a long on Linux.
       sendto: declare("long sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)"),
+      linkat: declare("int linkat(int, const char *, int, const char *, int)"),
       close: declare("int close(int)"),
       mount: declare("int mount(const char *, const char *, const char *, ulong, const char *)"),
       umount: declare("int umount2(const char *, int)"),
@@ -69,9 +83,9 @@ async function load(): Promise<Libc> {
   }
 }
 
-function failure(definition: string, errno: number): BackendError {
-  const name = /(\w+)\(/.exec(definition)?.[1];
-  return new BackendError("native.failed", `${name}: ${getSystemErrorName(-errno)}`);
+function failure(definition: string, errno: number): NativeFailure {
+  const name = /(\w+)\(/.exec(definition)?.[1] ?? "";
+  return new NativeFailure(name, getSystemErrorName(-errno));
 }
 
 function firstLine(error: unknown): string {

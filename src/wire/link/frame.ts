@@ -13,7 +13,7 @@ const header = struct({ type: u32, arg1: u32, arg2: u32, size: u32 });
 
 /** Data of one frame. Anything larger travels as a body in pieces, so that control never waits behind bulk. */
 export const MAX_FRAME_DATA_BYTES = 64 * 1024 - header.size;
-/** Data of a frame of a streamed type: upstream's own clipboard content, in one frame however large. */
+/** Data of a frame of a streamed type: upstream's clipboard content and pieces of files, in one frame however large. */
 export const MAX_STREAMED_DATA_BYTES = 1024 * 1024 * 1024;
 
 /** The bytes before `size` bytes of a frame's data. */
@@ -41,19 +41,19 @@ export interface LinkFrameSink {
   dataEnd(): void;
 }
 
-/** Takes the link's bytes in pieces of any size and hands on whole frames, those of `streamedType` in pieces. */
+/** Takes the link's bytes in pieces of any size and hands on whole frames, those of `streamedTypes` in pieces. */
 export class LinkFrameStream {
   readonly #sink: LinkFrameSink;
-  readonly #streamedType: number;
+  readonly #streamedTypes: readonly number[];
   readonly #header = new Uint8Array(header.size);
   #headerFill = 0;
   #isStreamed = false;
   #pieces: Uint8Array[] = [];
   #left = 0;
 
-  constructor(sink: LinkFrameSink, streamedType: number) {
+  constructor(sink: LinkFrameSink, streamedTypes: readonly number[]) {
     this.#sink = sink;
-    this.#streamedType = streamedType;
+    this.#streamedTypes = streamedTypes;
   }
 
   /** A DecodeError thrown from here means that the framing is lost: close the link. */
@@ -70,7 +70,7 @@ export class LinkFrameStream {
     this.#headerFill += part.length;
     if (this.#headerFill < header.size) return part.length;
     const { type, arg1, arg2, size } = header.read(new ByteReader(this.#header));
-    this.#isStreamed = type === this.#streamedType;
+    this.#isStreamed = this.#streamedTypes.includes(type);
     if (size > (this.#isStreamed ? MAX_STREAMED_DATA_BYTES : MAX_FRAME_DATA_BYTES)) {
       throw new DecodeError("too-large", `link frame of ${size} bytes`);
     }

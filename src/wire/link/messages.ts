@@ -1,9 +1,10 @@
 // What daemon and session say to each other: upstream's udscs messages, and ours above them for content in pieces.
-import { ClipboardSelection } from "../agent-constants.ts";
+import { ClipboardSelection, FileXferStatus } from "../agent-constants.ts";
 import { type AudioVolumeSync, audioVolumeSync } from "../audio-volume-sync.ts";
 import { ByteReader, ByteWriter, DecodeError, decodeUtf8 } from "../bytes.ts";
 import { bareLayout, restOfU32 } from "../codec.ts";
 import { i32, struct, u32, u64 } from "../fields.ts";
+import { fileXferStart } from "../file-xfer-start.ts";
 import { type GraphicsDeviceInfo, graphicsDeviceInfo } from "../graphics-device-info.ts";
 import { type MonitorsConfig, monitorsConfig } from "../monitors-config.ts";
 import type { LinkFrame } from "./frame.ts";
@@ -18,6 +19,9 @@ export const LinkType = {
   CLIPBOARD_RELEASE: 5,
   VERSION: 6,
   AUDIO_VOLUME_SYNC: 7,
+  FILE_XFER_START: 8,
+  FILE_XFER_STATUS: 9,
+  FILE_XFER_DATA: 10,
   FILE_XFER_DISABLE: 11,
   CLIENT_DISCONNECTED: 12,
   GRAPHICS_DEVICE_INFO: 13,
@@ -30,6 +34,9 @@ export const LinkType = {
   BODY_CANCEL: 0x1013,
   HELLO: 0x1020,
   SESSION_REPORT: 0x1021,
+  FILE_BODY: 0x1030,
+  FILE_QUEUE: 0x1031,
+  FILES_CANCEL: 0x1032,
   CLIPBOARD_SECRET: 0x1060,
 } as const;
 
@@ -76,6 +83,24 @@ export type LinkMessage =
   | PlainContentMessage
   | { readonly kind: "audio-volume"; readonly volume: AudioVolumeSync }
   | { readonly kind: "file-transfer-disabled" }
+  /** Of the daemon, which has numbered it. `name` is the viewer's, unchecked; `size` in bytes. */
+  | { readonly kind: "file-start"; readonly fileId: number; readonly name: string; readonly size: bigint }
+  /** Of the daemon: the rest will not come, and no result is wanted. */
+  | { readonly kind: "file-cancelled"; readonly fileId: number }
+  /** Of the session: CAN_SEND_DATA, or how it has ended. Upstream's halves do not say `gioError`. */
+  | {
+      readonly kind: "file-result";
+      readonly fileId: number;
+      readonly result: number;
+      readonly gioError?: number | undefined;
+      readonly freeBytes?: bigint | undefined;
+    }
+  /** The file's bytes are this body. */
+  | { readonly kind: "file-body"; readonly fileId: number; readonly bodyId: number }
+  /** Of the daemon: what waits behind the files that have been started. */
+  | { readonly kind: "file-queue"; readonly files: number; readonly bytes: bigint }
+  /** Of the session: its user wants none of those that wait either. */
+  | { readonly kind: "files-cancel" }
   | { readonly kind: "graphics-device-info"; readonly info: GraphicsDeviceInfo }
   | { readonly kind: "session-report"; readonly features: readonly FeatureReport[] }
   | { readonly kind: "desktop-geometry"; readonly geometry: DesktopGeometry }
@@ -118,6 +143,9 @@ export type LinkMessage =
 const displayFields = struct({ width: i32, height: i32, x: i32, y: i32, displayId: u32 });
 const answerFields = struct({ bodyId: u32, bytes: u64 });
 const selectionField = struct({ selection: u32 });
+const bytesField = struct({ bytes: u64 });
+const gioErrorField = struct({ gioError: u32 });
+const fileStatusFields = struct({ fileId: u32, result: u32 });
 /** No body, and no size, in CONTENT_ANSWER. */
 const NO_BODY = 0;
 const UNKNOWN_SIZE = 0xffff_ffff_ffff_ffffn;
@@ -157,6 +185,28 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
       return frame(LinkType.AUDIO_VOLUME_SYNC, 0, 0, audioVolumeSync.encode(message.volume, bareLayout));
     case "file-transfer-disabled":
       return frame(LinkType.FILE_XFER_DISABLE, 0, 0);
+    case "file-start": {
+      const { fileId, name, size } = message;
+      return frame(LinkType.FILE_XFER_START, 0, 0, fileXferStart.encode({ id: fileId, name, size }, bareLayout));
+    }
+    case "file-cancelled": {
+      const writer = new ByteWriter(fileStatusFields.size);
+      fileStatusFields.write(writer, { fileId: message.fileId, result: FileXferStatus.CANCELLED });
+      return frame(LinkType.FILE_XFER_STATUS, 0, 0, writer.finish());
+    }
+    case "file-result": {
+      const { fileId, result, gioError, freeBytes } = message;
+      return frame(LinkType.FILE_XFER_STATUS, fileId, result, resultDetail(gioError, freeBytes));
+    }
+    case "file-body":
+      return frame(LinkType.FILE_BODY, message.fileId, message.bodyId);
+    case "file-queue": {
+      const writer = new ByteWriter(bytesField.size);
+      bytesField.write(writer, { bytes: message.bytes });
+      return frame(LinkType.FILE_QUEUE, message.files, 0, writer.finish());
+    }
+    case "files-cancel":
+      return frame(LinkType.FILES_CANCEL, 0, 0);
     case "graphics-device-info":
       return frame(LinkType.GRAPHICS_DEVICE_INFO, 0, 0, graphicsDeviceInfo.encode(message.info, bareLayout));
     case "session-report": {
@@ -226,6 +276,21 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       return { kind: "audio-volume", volume: audioVolumeSync.decode(data, bareLayout) };
     case LinkType.FILE_XFER_DISABLE:
       return { kind: "file-transfer-disabled" };
+    case LinkType.FILE_XFER_START: {
+      const { id, name, size } = fileXferStart.decode(data, bareLayout);
+      return { kind: "file-start", fileId: id, name, size };
+    }
+    case LinkType.FILE_XFER_STATUS:
+      // One number for both directions: only the daemon's has the id among the data.
+      if (arg1 === 0 && arg2 === 0 && data.length >= fileStatusFields.size)
+        return { kind: "file-cancelled", fileId: fileStatusFields.read(reader).fileId };
+      return { kind: "file-result", fileId: arg1, result: arg2, ...detailOf(arg2, reader) };
+    case LinkType.FILE_BODY:
+      return { kind: "file-body", fileId: arg1, bodyId: arg2 };
+    case LinkType.FILE_QUEUE:
+      return { kind: "file-queue", files: arg1, bytes: bytesField.read(reader).bytes };
+    case LinkType.FILES_CANCEL:
+      return { kind: "files-cancel" };
     case LinkType.GRAPHICS_DEVICE_INFO:
       return { kind: "graphics-device-info", info: graphicsDeviceInfo.decode(data, bareLayout) };
     case LinkType.SESSION_REPORT: {
@@ -268,6 +333,25 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
     default:
       throw new DecodeError("unknown-type", `link frame type ${type}`);
   }
+}
+
+function resultDetail(gioError: number | undefined, freeBytes: bigint | undefined): Uint8Array {
+  if (freeBytes !== undefined) {
+    const writer = new ByteWriter(bytesField.size);
+    bytesField.write(writer, { bytes: freeBytes });
+    return writer.finish();
+  }
+  if (gioError === undefined) return nothing;
+  const writer = new ByteWriter(gioErrorField.size);
+  gioErrorField.write(writer, { gioError });
+  return writer.finish();
+}
+
+function detailOf(result: number, reader: ByteReader): { gioError?: number; freeBytes?: bigint } {
+  if (result === FileXferStatus.NOT_ENOUGH_SPACE && reader.left >= bytesField.size)
+    return { freeBytes: bytesField.read(reader).bytes };
+  if (result === FileXferStatus.ERROR && reader.left >= gioErrorField.size) return gioErrorField.read(reader);
+  return {};
 }
 
 function frame(type: number, arg1: number, arg2: number, data: Uint8Array = nothing): LinkFrame {

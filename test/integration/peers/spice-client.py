@@ -14,7 +14,7 @@ import traceback
 import gi
 
 gi.require_version("SpiceClientGLib", "2.0")
-from gi.repository import GLib, GObject, SpiceClientGLib as Spice  # noqa: E402
+from gi.repository import Gio, GLib, GObject, SpiceClientGLib as Spice  # noqa: E402
 
 import spice_native as native  # noqa: E402
 from png import png  # noqa: E402
@@ -83,6 +83,7 @@ class Viewer:
         self.kept = []
         self.pending = []
         self.answers = Answers()
+        self.tasks = {}
         self.main_opened = False
         self.agent_connected = False
         self.is_sharing = False
@@ -172,6 +173,7 @@ class Viewer:
                 main.set_property(name, value)
         connect_signal(main, "main-agent-update", self.on_agent)
         connect_signal(main, "main-mouse-update", lambda _: event("mouse-mode", mode=main.get_property("mouse-mode")))
+        connect_signal(main, "new-file-transfer", self.on_transfer)
         connect_signal(main, "main-clipboard-selection-request", self.on_clipboard_request)
         connect_signal(
             main,
@@ -279,6 +281,25 @@ class Viewer:
             send({"reply": waiting["id"], "sentMs": waiting["sentMs"], **facts})
         event("clipboard-data", requested=waiting is not None, **facts)
 
+    # Files
+
+    def drop_files(self, files):
+        native.file_copy(self.main, [Gio.File.new_for_path(file) for file in files], None)
+
+    def on_transfer(self, _, task):
+        file = task.get_filename()
+        self.tasks[file] = task
+        connect_signal(task, "finished", lambda _, error: self.on_transferred(file, error))
+
+    def on_transferred(self, file, error):
+        # The error is a GLib.Error, and None for a file that has arrived.
+        self.tasks.pop(file, None)
+        event("file-finished", file=file, error=error.message if error else None)
+
+    def cancel_files(self):
+        for task in list(self.tasks.values()):
+            task.cancel()
+
     # Pointer
 
     def request_mouse_mode(self, mode):
@@ -301,7 +322,7 @@ COMMANDS = {
     name: getattr(Viewer, name)
     for name in (
         "connect disconnect test_capability set_max_clipboard set_displays screenshot clipboard_grab clipboard_release "
-        "clipboard_provide clipboard_request cancel request_mouse_mode pointer_position pointer_motion button_press "
+        "clipboard_provide clipboard_request cancel drop_files cancel_files request_mouse_mode pointer_position pointer_motion button_press "
         "button_release"
     ).split()
 }

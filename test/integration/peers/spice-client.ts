@@ -42,6 +42,14 @@ export interface Sent {
   readonly sentMs: number;
 }
 
+export interface DroppedFile {
+  /** Its name without folders. */
+  readonly file: string;
+  readonly error: string | null;
+  /** From the drop. */
+  readonly ms: number;
+}
+
 export interface ReceivedClipboard extends ClipboardFacts, Sent {
   readonly atMs: number;
   /** From the request to the complete data, writing the file and hashing not included. */
@@ -247,6 +255,30 @@ export class SpiceClient implements AsyncDisposable {
 
   async setMaxClipboard(bytes: number): Promise<void> {
     await this.#viewer.command("set_max_clipboard", { bytes });
+  }
+
+  // Files
+
+  /** The viewer's user drops files on its window, all at once. */
+  async drop(files: readonly string[]): Promise<Sent> {
+    return sent(await this.#viewer.command("drop_files", { files }));
+  }
+
+  async cancelDrops(): Promise<void> {
+    await this.#viewer.command("cancel_files");
+  }
+
+  /** Drops files and waits until each of them has arrived or not: what spice-gtk says of each, null for arrived. */
+  async dropAndWait(files: readonly string[], timeoutMs = 20_000): Promise<readonly DroppedFile[]> {
+    const { sentMs } = await this.drop(files);
+    const finished = () => this.events.all("file-finished", sentMs);
+    await this.events.when(
+      () => finished().length >= files.length,
+      `${files.length} dropped files to be over`,
+      timeoutMs,
+      () => `${finished().length} are`,
+    );
+    return finished().map(({ file, error, atMs }) => ({ file, error, ms: atMs - sentMs }));
   }
 
   // Pointer

@@ -30,6 +30,8 @@ interface EventFields {
   /** Our answer was handed to spice-gtk, which sends it as fast as the guest takes it. */
   readonly "clipboard-answered": { readonly selection: number; readonly type: number; readonly bytes: number };
   /** The guest's clipboard arrived; not `requested` if nobody waits for it (any more). */
+  /** A dropped file's transfer is over; `file` is its name without folders, `error` null if the guest has it. */
+  readonly "file-finished": { readonly file: string; readonly error: string | null };
   readonly "clipboard-data": ClipboardFacts & { readonly requested: boolean };
 }
 

@@ -19,6 +19,9 @@ _spice.spice_main_channel_clipboard_selection_notify.restype = None
 _spice.spice_main_channel_clipboard_selection_notify.argtypes = [c_void_p, c_uint, c_uint32, c_char_p, c_size_t]
 _spice.spice_display_channel_get_primary.argtypes = [c_void_p, c_uint32, c_void_p]
 
+_spice.spice_main_channel_file_copy_async.restype = None
+_spice.spice_main_channel_file_copy_async.argtypes = [c_void_p, c_void_p, c_int] + [c_void_p] * 5
+
 _ON_DATA = CFUNCTYPE(None, c_void_p, c_uint, c_uint, c_void_p, c_uint, c_void_p)
 _ON_GRAB = CFUNCTYPE(c_int, c_void_p, c_uint, POINTER(c_uint32), c_uint, c_void_p)
 
@@ -76,6 +79,13 @@ def memory(address, size):
 def clipboard_notify(main, selection, kind, data):
     """Answers the guest's request. spice-gtk copies the data before this returns."""
     _spice.spice_main_channel_clipboard_selection_notify(hash(main), selection, kind, data, len(data))
+
+
+def file_copy(main, files, cancellable):
+    """Drops the files, as Gio.File. How each ends its task tells; PyGObject would free the callbacks after their first call."""
+    sources = (c_void_p * (len(files) + 1))(*(hash(file) for file in files), None)
+    cancel = hash(cancellable) if cancellable else None
+    _spice.spice_main_channel_file_copy_async(hash(main), sources, 0, cancel, None, None, None, None)
 
 
 def monitors(display):

@@ -187,24 +187,28 @@ describe("what of a viewer's words matters", () => {
 });
 
 describe("what is announced is exactly what is there", () => {
-  // REPLY, GUEST_LINEEND_LF and FILE_XFER_DISABLED are always there: bits 2, 8 and 13.
+  // REPLY, GUEST_LINEEND_LF and FILE_XFER_DETAILED_ERRORS are always there: bits 2, 8 and 14.
   test.each([
-    { pointer: false, display: false, clipboard: false, volume: false, word: 0x00002104 },
-    { pointer: true, display: false, clipboard: false, volume: false, word: 0x00002105 },
-    { pointer: false, display: true, clipboard: false, volume: false, word: 0x00002186 },
-    { pointer: true, display: true, clipboard: false, volume: false, word: 0x00002187 },
-    { pointer: false, display: false, clipboard: true, volume: false, word: 0x00032564 },
-    { pointer: true, display: false, clipboard: true, volume: false, word: 0x00032565 },
-    { pointer: false, display: true, clipboard: true, volume: false, word: 0x000325e6 },
-    { pointer: true, display: true, clipboard: true, volume: false, word: 0x000325e7 },
-    { pointer: false, display: false, clipboard: false, volume: true, word: 0x00002904 },
-    { pointer: true, display: true, clipboard: true, volume: true, word: 0x00032de7 },
-  ])("row 2: pointer $pointer, display $display, clipboard $clipboard, volume $volume", ({ word, ...abilities }) => {
-    expect(guestCaps(abilities)).toEqual([word]);
-  });
+    { pointer: false, display: false, clipboard: false, volume: false, files: false, word: 0x00006104 },
+    { pointer: true, display: false, clipboard: false, volume: false, files: false, word: 0x00006105 },
+    { pointer: false, display: true, clipboard: false, volume: false, files: false, word: 0x00006186 },
+    { pointer: true, display: true, clipboard: false, volume: false, files: false, word: 0x00006187 },
+    { pointer: false, display: false, clipboard: true, volume: false, files: false, word: 0x00036564 },
+    { pointer: true, display: false, clipboard: true, volume: false, files: false, word: 0x00036565 },
+    { pointer: false, display: true, clipboard: true, volume: false, files: false, word: 0x000365e6 },
+    { pointer: true, display: true, clipboard: true, volume: false, files: false, word: 0x000365e7 },
+    { pointer: false, display: false, clipboard: false, volume: true, files: false, word: 0x00006904 },
+    { pointer: true, display: true, clipboard: true, volume: true, files: false, word: 0x00036de7 },
+    { pointer: true, display: true, clipboard: true, volume: true, files: true, word: 0x00034de7 },
+  ])(
+    "row 2: pointer $pointer, display $display, clipboard $clipboard, volume $volume, files $files",
+    ({ word, ...abilities }) => {
+      expect(guestCaps(abilities)).toEqual([word]);
+    },
+  );
 
   test("row 26: without a pointer device the host is not told to send the pointer here", () => {
-    const [word = 0] = guestCaps({ pointer: false, clipboard: true, display: true, volume: true });
+    const [word = 0] = guestCaps({ pointer: false, clipboard: true, display: true, volume: true, files: true });
     expect(word & (1 << AgentCap.MOUSE_STATE)).toBe(0);
   });
 });

@@ -36,12 +36,12 @@ const screen = (on: LoginSession | undefined): SessionsInput => ({ kind: "screen
 const identify = (agentId: number): SessionsEffect => ({ kind: "identify", agentId });
 const accept = (agentId: number): SessionsEffect => ({ kind: "accept", agentId });
 const refuse = (agentId: number, reason: string): SessionsEffect => ({ kind: "refuse", agentId, reason });
-const activate = (agentId: number, isShut = false): SessionsEffect => ({
+const activate = (agentId: number, isShut = false, isOfUser = true): SessionsEffect => ({
   kind: "activate",
-  agent: { agentId, isShut },
+  agent: { agentId, isShut, isOfUser },
 });
 const deactivate: SessionsEffect = { kind: "deactivate" };
-const shut = (isShut: boolean): SessionsEffect => ({ kind: "shut", isShut });
+const shut = (isShut: boolean): SessionsEffect => ({ kind: "shut", isShut, isOfUser: true });
 
 function stateAfter(start: SessionsState, ...inputs: readonly SessionsInput[]): SessionsState {
   return inputs.reduce((state, input) => sessionsStep(state, input)[0], start);
@@ -229,21 +229,21 @@ describe("row 86, and a session that is locked: on the screen, but shut", () => 
   const greeter = session("c1", { class: "greeter", uid: 120 });
   const agent = [connected(1), identified(1, one)];
   test.each<Row>([
-    ["a greeter", [connected(1, 120), identified(1, greeter)], screen(greeter), [activate(1, true)]],
+    ["a greeter", [connected(1, 120), identified(1, greeter)], screen(greeter), [activate(1, true, false)]],
     [
       "a greeter whose agent comes later",
       [screen(greeter), connected(1, 120)],
       identified(1, greeter),
-      [accept(1), activate(1, true)],
+      [accept(1), activate(1, true, false)],
     ],
     [
       "a lock screen of its own",
       [connected(1), identified(1, session("7", { class: "lock-screen" }))],
       screen(session("7", { class: "lock-screen" })),
-      [activate(1, true)],
+      [activate(1, true, false)],
     ],
-    ["a manager's session", agent, screen(session("1", { class: "manager" })), [activate(1, true)]],
-    ["a background session", agent, screen(session("1", { class: "background" })), [activate(1, true)]],
+    ["a manager's session", agent, screen(session("1", { class: "manager" })), [activate(1, true, false)]],
+    ["a background session", agent, screen(session("1", { class: "background" })), [activate(1, true, false)]],
     ["a session that is locked already", agent, screen(session("1", { isLocked: true })), [activate(1, true)]],
     ["one that is locked now", [...agent, screen(one)], screen(session("1", { isLocked: true })), [shut(true)]],
     ["one that is unlocked", [...agent, screen(session("1", { isLocked: true }))], screen(one), [shut(false)]],
@@ -388,8 +388,8 @@ test("whatever happens, at most one agent is active, it is always the one of the
               active = undefined;
               break;
             case "shut":
-              expect(active?.isShut).toBe(!effect.isShut);
-              active = { agentId: active?.agentId ?? 0, isShut: effect.isShut };
+              expect(active).not.toMatchObject({ isShut: effect.isShut, isOfUser: effect.isOfUser });
+              if (active !== undefined) active = { ...active, isShut: effect.isShut, isOfUser: effect.isOfUser };
               break;
             default:
               effect satisfies never;
@@ -428,8 +428,9 @@ test("whatever happens, at most one agent is active, it is always the one of the
           ([, its]) => !asksLogind || (onScreen !== undefined && its?.id === onScreen.id),
         );
         expect(right.length).toBeLessThanOrEqual(1);
-        const isShut = onScreen !== undefined && (onScreen.isLocked || !onScreen.class.startsWith("user"));
-        expect(active).toEqual(right[0] === undefined ? undefined : { agentId: right[0][0], isShut });
+        const isOfUser = onScreen?.class.startsWith("user") ?? true;
+        const isShut = onScreen !== undefined && (onScreen.isLocked || !isOfUser);
+        expect(active).toEqual(right[0] === undefined ? undefined : { agentId: right[0][0], isShut, isOfUser });
         expect(state.active).toEqual(active);
         expect(new Set(state.agents.map(({ agentId }) => agentId))).toEqual(new Set(uids.keys()));
         for (const [agentId, its] of inside) {

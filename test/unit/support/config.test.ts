@@ -46,6 +46,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
     },
     display: { resize: true },
     volume: { sync: true },
+    files: { enabled: true, "save-dir": "xdg-download" },
     "shared-folder": { enabled: true, mount: true, path: "Shared" },
     pointer: { device: "/dev/uinput" },
     compat: { version: "" },
@@ -65,7 +66,7 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
@@ -80,6 +81,7 @@ describe("spellings", () => {
         },
         display: { resize: false },
         volume: { sync: false },
+        files: { enabled: false, "save-dir": "~/In" },
         "shared-folder": { enabled: false, mount: false, path: "a b/c" },
         pointer: { device: "fifo:/run/y" },
         compat: { version: "0.22.1" },
@@ -106,7 +108,7 @@ describe("a fault names the file, the line, the key, the value and what is allow
   const clipboardKeys =
     "known are enabled, primary, direction, types, max-host-to-guest-mib, max-guest-to-host-mib, mark-received";
   const types = 'a list of at most 5, each "text" or "png" or "bmp" or "tiff" or "jpeg"';
-  const tables = "known are log, port, clipboard, display, volume, shared-folder, pointer, compat";
+  const tables = "known are log, port, clipboard, display, volume, files, shared-folder, pointer, compat";
   test.each([
     ["an unknown table", "\n[clipbord]\nenabled = true", `FILE:2: unknown table [clipbord]: ${tables}`],
     ["an unknown table in a dotted key", "\n\nclipbord.enabled = true", `FILE:3: unknown table [clipbord]: ${tables}`],
@@ -368,6 +370,12 @@ describe("a user's own file only takes away", () => {
     expect((await narrowed("", "volume.sync = false")).volume.sync).toBe(false);
     expect((await narrowed("volume.sync = false", "volume.sync = true")).volume.sync).toBe(false);
     expect(defaultConfig.volume.sync).toBe(true);
+  });
+
+  test("files may be switched off, and not on, and go where the user says", async () => {
+    expect((await narrowed("", "files.enabled = false")).files.enabled).toBe(false);
+    expect((await narrowed("files.enabled = false", "files.enabled = true")).files.enabled).toBe(false);
+    expect((await narrowed('files.save-dir = "/srv/in"', 'files.save-dir = "~/In"')).files["save-dir"]).toBe("~/In");
   });
 
   test.each([

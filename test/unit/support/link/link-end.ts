@@ -102,7 +102,7 @@ export class RawEnd {
           this.underWay = undefined;
         },
       },
-      LinkType.CLIPBOARD_DATA,
+      [LinkType.CLIPBOARD_DATA],
     );
     duplex.on("data", (bytes: Uint8Array) => frames.push(bytes));
     duplex.on("error", () => {});

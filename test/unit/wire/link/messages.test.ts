@@ -22,7 +22,7 @@ function frameOf(bytes: Uint8Array): LinkFrame {
     dataPiece: () => {},
     dataEnd: () => {},
   };
-  new LinkFrameStream(sink, LinkType.CLIPBOARD_DATA).push(bytes);
+  new LinkFrameStream(sink, [LinkType.CLIPBOARD_DATA, LinkType.FILE_XFER_DATA]).push(bytes);
   const [only] = frames;
   if (only === undefined || frames.length !== 1) throw new Error(`${frames.length} frames`);
   return only;

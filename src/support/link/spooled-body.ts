@@ -1,0 +1,41 @@
+// A body that comes without credit: kept until it is taken, for the frames behind it must not wait.
+import { BackendError } from "../errors.ts";
+import { Spool } from "../spool.ts";
+import type { IncomingBody } from "./dialect.ts";
+
+/** Waiting for the disk: from there on the body is given up. */
+const DEAD_DISK_BYTES = 64 * 1024 * 1024;
+
+export class SpooledBody implements IncomingBody {
+  readonly id: number;
+  readonly #spool = new Spool();
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const piece of this.#spool) yield piece;
+    } finally {
+      await this.#spool[Symbol.asyncDispose]();
+    }
+  }
+
+  cancel(): void {
+    void this.#spool[Symbol.asyncDispose]();
+  }
+
+  write(piece: Uint8Array): void {
+    this.#spool.write(piece);
+    if (this.#spool.unflushedBytes > DEAD_DISK_BYTES) this.fail("the disk does not keep up");
+  }
+
+  end(): void {
+    this.#spool.end();
+  }
+
+  fail(reason = "the link is gone"): void {
+    this.#spool.fail(new BackendError("body.failed", reason));
+  }
+}
