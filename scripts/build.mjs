@@ -32,6 +32,40 @@ const leaveOut = {
   },
 };
 
+/**
+ * An import of what stays outside the bundle would be hoisted to its top and so be loaded at every start, whoever asks for
+ * it. Behind a CommonJS module of its own it is loaded when the first importer is.
+ */
+const whenNeeded = {
+  name: "native parts when they are needed",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[^.]/ }, ({ path, namespace }) => {
+      if (!Object.hasOwn(dependencies, path)) return undefined;
+      return namespace === "native" ? { path, external: true } : { path, namespace: "native" };
+    });
+    onLoad({ filter: /.*/, namespace: "native" }, ({ path }) =>
+      Object.hasOwn(ofSerialport, path)
+        ? { contents: ofSerialport[path], resolveDir: "node_modules/@serialport/bindings-cpp/dist" }
+        : { contents: `module.exports = require(${JSON.stringify(path)});` },
+    );
+    onResolve({ filter: /^(debug|\.\/linux-list|\.\/serialport-bindings)$/ }, ({ path, importer }) => {
+      if (!importer.includes("/node_modules/@serialport/")) return undefined;
+      return { path, namespace: Object.hasOwn(ofSerialport, path) ? "native" : "left-out" };
+    });
+  },
+};
+/** Of its 25 modules for all systems the three that are wanted; the native part stays where npm has put it. */
+const ofSerialport = {
+  "@serialport/bindings-cpp": `
+    exports.BindingsError = require("./errors.js").BindingsError;
+    exports.LinuxPortBinding = require("./linux.js").LinuxPortBinding;`,
+  "./serialport-bindings": `
+    const file = require.resolve("@serialport/bindings-cpp/package.json");
+    const find = createRequire(file)("node-gyp-build");
+    exports.binding = find(file.slice(0, file.lastIndexOf("/")));`,
+  debug: "module.exports = () => () => {};",
+};
+
 await rm("dist", { recursive: true, force: true });
 await build({
   entryPoints: ["src/main.ts"],
@@ -40,11 +74,10 @@ await build({
   platform: "node",
   format: "esm",
   target: `node${engines.node.replace(/[^0-9.]/g, "")}`,
-  external: Object.keys(dependencies),
   define: { TSVDAGENT_VERSION: JSON.stringify(version) },
   // Libraries written for require() find none in a module of their own.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-  plugins: [leaveOut],
+  plugins: [leaveOut, whenNeeded],
   // The source stays in memory as long as we run.
   minifyWhitespace: true,
   minifySyntax: true,
