@@ -40,6 +40,7 @@ export interface GuestAbilities {
   readonly pointer: boolean;
   readonly clipboard: boolean;
   readonly display: boolean;
+  readonly effects: boolean;
   readonly volume: boolean;
   readonly files: boolean;
 }
@@ -55,7 +56,10 @@ export function guestCaps(abilities: GuestAbilities): number[] {
     AgentCap.FILE_XFER_DETAILED_ERRORS,
     ...(abilities.files ? [] : [AgentCap.FILE_XFER_DISABLED]),
     ...(abilities.pointer ? [AgentCap.MOUSE_STATE] : []),
-    ...(abilities.display ? [AgentCap.MONITORS_CONFIG, AgentCap.SPARSE_MONITORS_CONFIG] : []),
+    ...(abilities.display
+      ? [AgentCap.MONITORS_CONFIG, AgentCap.SPARSE_MONITORS_CONFIG, AgentCap.GRAPHICS_DEVICE_INFO]
+      : []),
+    ...(abilities.effects ? [AgentCap.DISPLAY_CONFIG] : []),
     ...(abilities.volume ? [AgentCap.AUDIO_VOLUME_SYNC] : []),
     ...(abilities.clipboard
       ? [

@@ -36,6 +36,7 @@ import type { DesktopGeometry } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
 import type { ClipboardReport } from "./clipboard-counts.ts";
 import { DaemonClipboard, type SessionSelections } from "./daemon-clipboard.ts";
+import { DaemonEffects } from "./daemon-effects.ts";
 import { DaemonFiles, type FilesStatus } from "./daemon-files.ts";
 import type { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 
@@ -85,6 +86,7 @@ export class DaemonHalf implements AsyncDisposable {
   readonly #clipboard: DaemonClipboard;
   readonly #files: DaemonFiles;
   #session: AttachedSession | undefined;
+  readonly #effects: DaemonEffects;
   #isPortWanted = false;
   #silence: Disposable | undefined;
   #capabilities: CapabilitiesState = noViewer;
@@ -120,6 +122,9 @@ export class DaemonHalf implements AsyncDisposable {
       },
       parts.clock,
       parts.log.of("port"),
+    );
+    this.#effects = new DaemonEffects(parts.clock, (isDone) =>
+      this.#reply(AgentMessageType.DISPLAY_CONFIG, isDone ? ReplyError.SUCCESS : ReplyError.ERROR),
     );
     this.#clipboard = new DaemonClipboard(this.#channel, parts.clipboardPolicy, parts.clock, parts.log.of("clipboard"));
     const filePolicy = { enabled: parts.abilities.files };
@@ -163,6 +168,7 @@ export class DaemonHalf implements AsyncDisposable {
   detach(): void {
     if (this.#session === undefined) return;
     this.#clipboard.detach();
+    this.#effects.detach();
     this.#parts.sharedFolder?.detach();
     this.#files.detach();
     // In this turn: the next session may be attached in it, and the port, with what it knows of the viewer, closes only after.
@@ -176,6 +182,8 @@ export class DaemonHalf implements AsyncDisposable {
     switch (message.kind) {
       case "desktop-geometry":
         return this.#geometryKnown(message.geometry);
+      case "effects-answer":
+        return this.#effects.answered(message);
       case "clipboard-grab":
       case "clipboard-release":
       case "clipboard-secret":
@@ -263,7 +271,7 @@ export class DaemonHalf implements AsyncDisposable {
         if (message.value.result === FileXferStatus.CAN_SEND_DATA) return;
         return this.#files.input({ kind: "host-gave-up", id: message.value.id });
       case "DISPLAY_CONFIG":
-        return this.#reply(AgentMessageType.DISPLAY_CONFIG, ReplyError.ERROR);
+        return this.#effects.request(message.value.flags, this.#sessionForEffects());
       default:
         this.#log.debug(`${message.name}: not for us`);
     }
@@ -294,6 +302,7 @@ export class DaemonHalf implements AsyncDisposable {
           this.#log.info("viewer: gone");
           this.#channel.forgetQueued();
           this.#volumes.clear();
+          this.#effects.forget();
           this.#pointerInput({ kind: "viewer-left" });
           this.#clipboard.input({ kind: "viewer-left" });
           this.#files.input({ kind: "viewer-left" });
@@ -311,6 +320,11 @@ export class DaemonHalf implements AsyncDisposable {
     const [state, events] = pointerStep(before, input);
     const isTaken = events.length === 0 || this.#parts.pointer?.emit(events) === true;
     this.#pointer = isTaken ? state : pointerMissed(before);
+  }
+
+  /** Whose settings a viewer may change: its user is there, and nobody has switched it off. */
+  #sessionForEffects(): LinkConnection | undefined {
+    return this.#parts.abilities.effects && this.#session?.isShut === false ? this.#session.link : undefined;
   }
 
   #reply(type: number, error: number): void {

@@ -12,6 +12,7 @@ import type { DesktopGeometry, FeatureReport } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
 import { openSessionBus } from "./session-bus.ts";
 import { SessionClipboard } from "./session-clipboard.ts";
+import { SessionEffects } from "./session-effects.ts";
 import type { FileLinkMessage, FilesSettings, SessionFiles } from "./session-files.ts";
 
 export interface SessionSettings {
@@ -20,6 +21,8 @@ export interface SessionSettings {
   readonly clipboard: ClipboardPolicy;
   readonly markReceived: boolean;
   readonly resize: boolean;
+  readonly dpi: boolean;
+  readonly effects: boolean;
   readonly volume: boolean;
   readonly files: FilesSettings;
 }
@@ -39,6 +42,7 @@ export class SessionHalf implements AsyncDisposable {
   #volume: Promise<VolumeControl> | undefined;
   #files: Promise<SessionFiles> | undefined;
   #loadedFiles: SessionFiles | undefined;
+  readonly #effects: SessionEffects;
 
   /** `desktopSeen` is told whenever the desktop comes or goes. */
   constructor(settings: SessionSettings, clock: Clock, log: Log, desktopSeen: (isThere: boolean) => void = () => {}) {
@@ -46,7 +50,13 @@ export class SessionHalf implements AsyncDisposable {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
-    const { display, clipboard, markReceived, resize, files } = settings;
+    const { display, clipboard, markReceived, resize, dpi, effects, files } = settings;
+    this.#effects = new SessionEffects({
+      isEnabled: effects,
+      windowManager: async () => this.#desktop?.windowManager(),
+      clock,
+      log: log.of("effects"),
+    });
     this.#clipboard = new SessionClipboard({ policy: clipboard, markReceived, clock, log: log.of("clipboard") });
     this.#report("files", files.saveDir, files.enabled ? "" : "switched off");
     if (display === undefined) {
@@ -56,7 +66,7 @@ export class SessionHalf implements AsyncDisposable {
       return;
     }
     this.#x11 = new X11Desktop(
-      { display, selections: clipboard.selections, resize, clock, log },
+      { display, selections: clipboard.selections, resize, dpi, clock, log },
       {
         clipboard: this.#clipboard,
         geometry: (geometry) => this.#geometryKnown(geometry),
@@ -83,9 +93,12 @@ export class SessionHalf implements AsyncDisposable {
     this.#clipboard.detach();
     this.#lastConfig = undefined;
     this.#loadedFiles?.detach();
+    void this.#effects.restore();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // While there still is a desktop to be asked what it is.
+    await this.#effects[Symbol.asyncDispose]();
     await this.#x11?.[Symbol.asyncDispose]();
     await (await this.#volume)?.[Symbol.asyncDispose]();
     await (await this.#files)?.[Symbol.asyncDispose]();
@@ -106,6 +119,7 @@ export class SessionHalf implements AsyncDisposable {
       case "viewer-left":
         this.#lastConfig = undefined;
         this.#loadedFiles?.viewerLeft();
+        void this.#effects.restore();
         return;
       case "file-start":
       case "file-body":
@@ -117,9 +131,13 @@ export class SessionHalf implements AsyncDisposable {
       case "audio-volume":
         if (this.#settings.volume) void this.#setVolume(message.volume);
         return;
+      case "effects-request":
+        void this.#effects.request(message, this.#link);
+        return;
       case "graphics-device-info":
-        return this.#log.debug(`session link: ${message.kind}: nothing to do for it`);
+        return this.#x11?.wire(message.info);
       case "desktop-geometry":
+      case "effects-answer":
       case "session-report":
       case "clipboard-secret":
       case "files-cancel":

@@ -76,6 +76,7 @@ export function abilitiesOf(config: Config, pointer: PointerDevice | undefined):
     pointer: pointer !== undefined,
     clipboard: isClipboardOn(config),
     display: config.display.resize,
+    effects: config.display.effects,
     volume: config.volume.sync,
     files: config.files.enabled,
   };
@@ -136,6 +137,8 @@ export function sessionSettings(
     clipboard: clipboardPolicyOf(config),
     markReceived: config.clipboard["mark-received"],
     resize: config.display.resize,
+    dpi: config.display.dpi,
+    effects: config.display.effects,
     volume: config.volume.sync,
     files: {
       enabled: config.files.enabled,

@@ -138,6 +138,19 @@ export const configSchema = {
       userMayDisable: true,
       about: "Let the screen follow the viewer's window.",
     },
+    effects: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "Let a viewer with a slow line switch off wallpaper, animations and smooth letters while it is there.",
+    },
+    dpi: {
+      kind: "boolean",
+      default: false,
+      userMaySet: true,
+      about:
+        "Tell the desktop how large the viewer's pixels are (Xft.dpi), so that letters are as large as the viewer's own.",
+    },
   },
   volume: {
     sync: {

@@ -2,7 +2,15 @@
 import { structCodec } from "./codec.ts";
 import { struct, u32 } from "./fields.ts";
 
-/** Flags: 1 no wallpaper, 2 no font smoothing, 4 no animation, 8 set the depth. Depth in bits per pixel. */
+/** VD_AGENT_DISPLAY_CONFIG_FLAG_… */
+export const DisplayConfigFlag = {
+  DISABLE_WALLPAPER: 1,
+  DISABLE_FONT_SMOOTH: 2,
+  DISABLE_ANIMATION: 4,
+  SET_COLOR_DEPTH: 8,
+} as const;
+
+/** Flags: DisplayConfigFlag. Depth in bits per pixel. */
 const displayConfigFields = struct({ flags: u32, depth: u32 });
 
 export const displayConfig = structCodec(displayConfigFields);

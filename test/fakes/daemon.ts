@@ -68,7 +68,14 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
             emit: (events) => pointerEvents.push(...events) > 0,
             [Symbol.asyncDispose]: async () => {},
           },
-    abilities: { pointer: options.pointer !== false, clipboard: true, display: true, volume: true, files: true },
+    abilities: {
+      pointer: options.pointer !== false,
+      clipboard: true,
+      display: true,
+      effects: true,
+      volume: true,
+      files: true,
+    },
     clipboardPolicy: openPolicy(
       options.maxBytes === undefined ? {} : { maxToGuestBytes: options.maxBytes, maxToHostBytes: options.maxBytes },
     ),

@@ -1,9 +1,21 @@
-// Makes the desktop's displays follow the viewer: one request at a time, the newest wins, and after each the truth is told.
-import { type DesktopDisplay, type Layout, layoutFor, roundedLayout, sameLayout } from "../../features/monitors.ts";
+// Makes the desktop's displays follow the viewer, whose wishes come as messages or, in QEMU, as what the graphics card has
+// plugged in: one at a time, the newest wins, and after each the truth is told.
+import { hotplugLayout, isRearranged, showsSamePictures } from "../../features/hotplug.ts";
+import {
+  type DesktopDisplay,
+  type DisplayState,
+  type Layout,
+  layoutFor,
+  rearranged,
+  roundedLayout,
+  sameLayout,
+} from "../../features/monitors.ts";
+import { type Clock, sleep } from "../../support/clock.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import type { DesktopGeometry } from "../../wire/link/messages.ts";
 import type { MonitorsConfig } from "../../wire/monitors-config.ts";
+import { viewersDpi } from "./viewers-dpi.ts";
 
 export interface DisplayEvents {
   geometry(geometry: DesktopGeometry): void;
@@ -11,23 +23,49 @@ export interface DisplayEvents {
   fault(error: BackendError | undefined): void;
 }
 
+export interface FollowerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** False: the truth is told and nothing changed. */
+  readonly resize: boolean;
+  /** Pixels as large as the viewer's: what to do when they are. Absent: nobody is told. */
+  readonly setDpi?: ((dpi: number) => Promise<void>) | undefined;
+  /** Another program of the desktop that arranges displays, if one runs. */
+  readonly desktopsOwn: () => string | undefined;
+}
+
+/** For a desktop that arranges displays to do it. Where there is none, nobody is waited for. */
+const GRACE_MS = 500;
+/** Who undoes a layout within this time is a program; later it is a person. */
+const REACTION_MS = 2000;
+/** How often a layout is set again that a program undoes. */
+const MAX_REPEATS = 3;
+
 export class DisplayFollower implements AsyncDisposable {
   readonly #display: DesktopDisplay;
   readonly #events: DisplayEvents;
+  readonly #options: FollowerOptions;
   readonly #log: Log;
+  readonly #stop = new AbortController();
   #wanted: MonitorsConfig | undefined;
-  #mustReport = false;
+  #changedAtMs: number | undefined;
   #reported: Layout | undefined;
   /** Viewers repeat what cannot be had: it is tried once. */
   #refused: Layout | undefined;
+  #viewer: MonitorsConfig | undefined;
+  /** What was plugged in when it was last looked at. */
+  #plugged: string | undefined;
+  /** What is there by our doing. */
+  #set: { readonly layout: Layout; readonly atMs: number } | undefined;
+  #repeats = 0;
   #isWorking = false;
   #working: Promise<void> = Promise.resolve();
-  #stopped = false;
 
-  constructor(display: DesktopDisplay, events: DisplayEvents, log: Log) {
+  constructor(display: DesktopDisplay, events: DisplayEvents, options: FollowerOptions) {
     this.#display = display;
     this.#events = events;
-    this.#log = log;
+    this.#options = options;
+    this.#log = options.log;
   }
 
   /** What the viewer wants now; an earlier wish not yet begun is forgotten. */
@@ -38,12 +76,12 @@ export class DisplayFollower implements AsyncDisposable {
 
   /** Something about the displays has changed, by us or by somebody else. */
   changed(): void {
-    this.#mustReport = true;
+    this.#changedAtMs ??= this.#options.clock.nowMs();
     this.#work();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort();
     await this.#working;
   }
 
@@ -53,21 +91,23 @@ export class DisplayFollower implements AsyncDisposable {
 
   async #run(): Promise<void> {
     this.#isWorking = true;
+    const { signal } = this.#stop;
     try {
-      while (!this.#stopped && (this.#wanted !== undefined || this.#mustReport)) {
-        const config = this.#wanted;
+      while (!signal.aborted && (this.#wanted !== undefined || this.#changedAtMs !== undefined)) {
+        const [config, sinceMs] = [this.#wanted, this.#changedAtMs];
         this.#wanted = undefined;
-        this.#mustReport = false;
-        await this.#serve(config);
+        this.#changedAtMs = undefined;
+        await this.#serve(config, sinceMs);
       }
     } finally {
       this.#isWorking = false;
     }
   }
 
-  async #serve(config: MonitorsConfig | undefined): Promise<void> {
+  async #serve(config: MonitorsConfig | undefined, sinceMs: number | undefined): Promise<void> {
     try {
       if (config !== undefined) await this.#follow(config);
+      else if (this.#options.resize) await this.#react(sinceMs ?? this.#options.clock.nowMs());
       await this.#tell(config !== undefined);
     } catch (error) {
       // The X server went away in the middle; its successor is asked anew. A wish that came meanwhile is still heard.
@@ -77,31 +117,117 @@ export class DisplayFollower implements AsyncDisposable {
   }
 
   async #follow(config: MonitorsConfig): Promise<void> {
-    const { limits, layout: current } = await this.#display.state();
-    let layout: Layout | undefined;
+    const state = await this.#display.state();
+    this.#viewer = config;
+    // From now on the viewer tells us itself.
+    this.#plugged = JSON.stringify(state.plugged);
+    const layout = this.#planned(() => {
+      const wanted = layoutFor(config, state);
+      if (wanted === undefined) this.#log.info("layout kept: the viewer has every display off");
+      return wanted !== undefined && this.#isUsersArrangement(state) ? rearranged(wanted, state) : wanted;
+    });
+    if (layout === undefined) return;
+    this.#repeats = 0;
+    const dpi = await this.#toldDpi(config, layout);
+    if (sameLayout(layout, state.layout)) return this.#isThere(layout);
+    if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return;
+    await this.#apply(layout, state.layout, dpi);
+  }
+
+  /** Somebody has changed something: the host what is plugged in, a program what we have set, or a person what they like. */
+  async #react(sinceMs: number): Promise<void> {
+    let state = await this.#display.state();
+    if (state.plugged.length > 0) this.#options.desktopsOwn();
+    const plugged = JSON.stringify(state.plugged);
+    if (state.plugged.length === 0 || plugged === this.#plugged) return this.#defend(state);
+    const wanted = this.#hotplugged(state);
+    const owner = this.#options.desktopsOwn();
+    if (wanted !== undefined && !sameLayout(wanted, state.layout) && owner !== undefined) {
+      await sleep(this.#options.clock, GRACE_MS, this.#stop.signal);
+      state = await this.#display.state();
+      if (this.#stop.signal.aborted) return;
+      // Plugged again meanwhile: that is another grace.
+      if (JSON.stringify(state.plugged) !== plugged) return this.changed();
+      if (showsSamePictures(state.layout, wanted)) {
+        this.#log.info(`layout left to ${owner}: ${describeLayout(state.layout)}`);
+        this.#plugged = plugged;
+        return this.#isThere(state.layout);
+      }
+    }
+    this.#plugged = plugged;
+    const layout = owner === undefined ? wanted : this.#hotplugged(state);
+    if (layout === undefined) return;
+    this.#repeats = 0;
+    if (sameLayout(layout, state.layout)) return this.#isThere(layout);
+    if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return;
+    this.#log.debug(
+      `plugged in: ${describeLayout(layout)}: ${Math.round(this.#options.clock.nowMs() - sinceMs)} ms ago`,
+    );
+    await this.#apply(layout, state.layout);
+  }
+
+  #hotplugged(state: DisplayState): Layout | undefined {
+    const wishes = { viewer: this.#viewer, isUsersArrangement: this.#isUsersArrangement(state) };
+    return this.#planned(() => hotplugLayout(state, wishes));
+  }
+
+  /** A program that undoes what the viewer wants is countered, but not for ever. */
+  async #defend({ layout: current }: DisplayState): Promise<void> {
+    const ours = this.#set;
+    if (ours === undefined || showsSamePictures(ours.layout, current)) return;
+    if (this.#options.clock.nowMs() - ours.atMs > REACTION_MS) {
+      // A person's choice. It holds until the viewer wants something else.
+      this.#set = undefined;
+      return;
+    }
+    if (this.#repeats === MAX_REPEATS) {
+      this.#set = undefined;
+      const what = `another program sets ${describeLayout(current)} again and again: left to it`;
+      const error = new BackendError("monitors.contested", what);
+      this.#log.error(describeError(error));
+      return this.#events.fault(error);
+    }
+    this.#repeats += 1;
+    this.#log.info(`layout undone by another program: ${describeLayout(current)}: set again`);
+    await this.#apply(ours.layout, current);
+  }
+
+  #planned(plan: () => Layout | undefined): Layout | undefined {
     try {
-      layout = layoutFor(config, limits);
+      return plan();
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.error(`layout kept: ${describeError(error)}`);
       this.#events.fault(error);
-      return;
+      return undefined;
     }
-    if (layout === undefined) return this.#log.info("layout kept: the viewer has every display off");
-    if (sameLayout(layout, current)) return this.#events.fault(undefined);
-    if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return;
-    await this.#apply(layout, current);
   }
 
-  async #apply(layout: Layout, current: Layout): Promise<void> {
+  #isUsersArrangement({ layout }: DisplayState): boolean {
+    return this.#set !== undefined && isRearranged(layout, this.#set.layout);
+  }
+
+  #isThere(layout: Layout): void {
+    this.#set = { layout, atMs: this.#options.clock.nowMs() };
+    this.#events.fault(undefined);
+  }
+
+  async #toldDpi(config: MonitorsConfig, layout: Layout): Promise<number | undefined> {
+    const { setDpi } = this.#options;
+    const dpi = setDpi === undefined ? undefined : viewersDpi(config, layout);
+    if (dpi !== undefined) await setDpi?.(dpi);
+    return dpi;
+  }
+
+  async #apply(layout: Layout, current: Layout, dpi?: number): Promise<void> {
     const rounded = roundedLayout(layout);
     const tries = sameLayout(rounded, layout) ? [layout] : [layout, rounded];
     for (const attempt of tries) {
       if (sameLayout(attempt, current)) break;
       try {
-        await this.#display.apply(attempt);
+        await this.#display.apply(attempt, dpi);
         this.#refused = attempt === layout ? undefined : layout;
-        this.#events.fault(undefined);
+        this.#isThere(attempt);
         this.#log.info(`layout set: ${describeLayout(attempt)}`);
         return;
       } catch (error) {
@@ -118,7 +244,8 @@ export class DisplayFollower implements AsyncDisposable {
     const { layout } = await this.#display.state();
     if (!always && this.#reported !== undefined && sameLayout(layout, this.#reported)) return;
     this.#reported = layout;
-    this.#events.geometry({ width: layout.width, height: layout.height, displays: layout.heads });
+    const displays = layout.heads.map(({ displayId, x, y, width, height }) => ({ displayId, x, y, width, height }));
+    this.#events.geometry({ width: layout.width, height: layout.height, displays });
   }
 }
 

@@ -2,22 +2,32 @@
 // and the old one again when any part of it is refused.
 
 import type x11 from "x11";
-import type { DesktopDisplay, DisplayState, Head, Layout } from "../../features/monitors.ts";
+import type { DesktopDisplay, DisplayState, Head, Layout, PluggedDisplay } from "../../features/monitors.ts";
+import { isPlain, noTurn, type Size, type Turn } from "../../features/turned-display.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
+import type { GraphicsDeviceInfo } from "../../wire/graphics-device-info.ts";
 import type { XConnection } from "../x11/x-connection.ts";
+import { longsOf } from "../x11/x-property.ts";
+import { type DrmCard, isLit, readDrmCards } from "./drm-cards.ts";
 import { modeTiming } from "./mode-timing.ts";
+import { connectorOf, mapOutputs } from "./output-map.ts";
+import { memoryAdvice } from "./video-memory.ts";
 
 /** Modes we make carry this in their names, so that a later start finds what an earlier one left. */
 const MODE_SUFFIX = "_tsvdagent";
-const ROTATE_0 = 1;
 const SUCCESS = 0;
 /** Positions are 16 bits with a sign. */
 const MAX_COORDINATE = 32_767;
 const NONE = 0;
 const CURRENT_TIME = 0;
-/** Millimetres of a pixel at 96 dpi, the desktop's size when nobody knows better. */
-const MM_PER_PIXEL = 25.4 / 96;
+const ANY_TYPE = 0;
+const CONNECTED = 0;
+const MM_PER_INCH = 25.4;
+/** When nobody knows better. */
+const USUAL_DPI = 96;
+/** Of `suggested X` and `suggested Y`: the viewer has not said. */
+const NO_SUGGESTION = 0xffffffff;
 
 interface Output {
   readonly id: number;
@@ -26,6 +36,8 @@ interface Output {
   readonly crtc: number;
   readonly crtcs: readonly number[];
   readonly modes: readonly number[];
+  /** Of the modes, which the driver lists first; 0: something is plugged in that prefers none, or nothing is. */
+  readonly preferred: number;
 }
 
 interface Crtc {
@@ -60,6 +72,7 @@ interface Screen {
 interface Wanted {
   readonly head: Head;
   readonly output: Output;
+  readonly turn: Turn;
   readonly mode: number;
   /** The output does not know the mode yet. */
   readonly isNew: boolean;
@@ -67,17 +80,43 @@ interface Wanted {
 
 type Placement = Omit<Crtc, "width" | "height">;
 
+/** Outputs by display, and what is behind them, for as long as the outputs have these names. */
+interface Wiring {
+  readonly names: string;
+  /** Index of the output by display. */
+  readonly outputs: ReadonlyMap<number, number>;
+  readonly cards: readonly DrmCard[];
+}
+
+export interface RandrOptions {
+  /** Where the kernel's sysfs is. */
+  readonly sys?: string;
+}
+
 export class RandrDisplay implements DesktopDisplay {
   readonly #x: XConnection;
   readonly #randr: x11.Randr;
   readonly #log: Log;
+  readonly #sys: string | undefined;
+  #devices: GraphicsDeviceInfo | undefined;
+  #wiring: Wiring | undefined;
+  /** How the user has turned outputs, by name: also of those that are off for a while. */
+  readonly #turns = new Map<string, Turn>();
+  #dpi = USUAL_DPI;
   /** What `state` has found, for an `apply` that follows on it at once. */
   #justRead: Screen | undefined;
 
-  constructor(x: XConnection, randr: x11.Randr, log: Log) {
+  constructor(x: XConnection, randr: x11.Randr, log: Log, { sys }: RandrOptions = {}) {
     this.#x = x;
     this.#randr = randr;
     this.#log = log;
+    this.#sys = sys;
+  }
+
+  /** What the host says of its cards. */
+  wire(devices: GraphicsDeviceInfo): void {
+    this.#devices = devices;
+    this.#wiring = undefined;
   }
 
   async state(): Promise<DisplayState> {
@@ -85,47 +124,157 @@ export class RandrDisplay implements DesktopDisplay {
       this.#screen(),
       this.#x.ask<x11.ScreenSizeRange>((callback) => this.#randr.GetScreenSizeRange(this.#x.root, callback)),
     ]);
-    const heads = screen.outputs.flatMap((output, displayId): Head[] => {
-      const crtc = screen.crtcs.find(({ id, mode }) => id === output.crtc && mode !== NONE);
-      return crtc === undefined ? [] : [{ displayId, x: crtc.x, y: crtc.y, width: crtc.width, height: crtc.height }];
-    });
+    const { outputs: wired } = this.#wired(screen);
+    const displays = [...wired.keys()].sort((a, b) => a - b);
+    const shown = displays.map((displayId) => ({ displayId, ...this.#shown(displayId, screen) }));
+    const [turns, plugged] = await Promise.all([
+      Promise.all(shown.map(({ output, crtc, mode }) => this.#turn(output, crtc, mode))),
+      Promise.all(shown.map(({ displayId, output }) => this.#plugged(displayId, output, screen))),
+    ]);
     this.#justRead = screen;
     setImmediate(() => {
       this.#justRead = undefined;
     });
+    const heads = shown.flatMap(({ displayId, crtc, mode }, index): Head[] => {
+      if (crtc === undefined) return [];
+      const { x, y, width, height } = crtc;
+      const isAsSeen = mode === undefined || isPlain(turns[index]);
+      return [
+        {
+          displayId,
+          x,
+          y,
+          width,
+          height,
+          ...(isAsSeen ? {} : { picture: { width: mode.width, height: mode.height } }),
+        },
+      ];
+    });
     const { minWidth, minHeight } = range;
     const [maxWidth, maxHeight] = [Math.min(range.maxWidth, MAX_COORDINATE), Math.min(range.maxHeight, MAX_COORDINATE)];
     return {
-      limits: { outputs: screen.outputs.length, minWidth, minHeight, maxWidth, maxHeight },
+      limits: { displays, minWidth, minHeight, maxWidth, maxHeight },
       layout: { heads, width: screen.width, height: screen.height },
+      turns: new Map(shown.map(({ displayId }, index) => [displayId, turns[index] ?? noTurn])),
+      plugged: plugged.filter((display) => display !== undefined),
     };
   }
 
-  async apply(layout: Layout): Promise<void> {
+  async apply(layout: Layout, dpi = USUAL_DPI): Promise<void> {
     const before = this.#justRead ?? (await this.#screen());
     this.#justRead = undefined;
+    this.#dpi = dpi;
     const wanted: Wanted[] = [];
     try {
       for (const head of layout.heads) wanted.push(await this.#prepare(head, before));
       await this.#underGrab(() => this.#change(before, layout, wanted));
+      await this.#verify(wanted, before);
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.code !== "monitors.refused") throw error;
+      const { cards } = this.#wired(before);
+      throw new BackendError(error.code, `${error.message}: ${memoryAdvice(layout, cards)}`, { cause: error });
     } finally {
       await this.#removeUnusedModes();
     }
   }
 
-  /** Finds or makes the mode. */
-  async #prepare(head: Head, screen: Screen): Promise<Wanted> {
-    const output = screen.outputs[head.displayId];
-    if (output === undefined) throw new BackendError("monitors.no-output", `no output for display ${head.displayId}`);
-    const fits = screen.modes.filter((mode) => mode.width === head.width && mode.height === head.height);
-    const known = fits.find((mode) => output.modes.includes(mode.id));
-    if (known !== undefined) return { head, output, mode: known.id, isNew: false };
-    const name = `${head.width}x${head.height}${MODE_SUFFIX}`;
-    const mode = fits.find((made) => made.name === name)?.id ?? (await this.#createMode(name, head));
-    return { head, output, mode, isNew: true };
+  /** The connectors behind the outputs are looked for when the outputs are others than before, or the host has spoken. */
+  #wired({ outputs }: Screen): Wiring {
+    const names = outputs.map(({ name }) => name);
+    const key = names.join("\n");
+    if (this.#wiring?.names !== key) {
+      const cards = readDrmCards(this.#sys);
+      this.#wiring = { names: key, outputs: mapOutputs(names, this.#devices, cards), cards };
+      const pairs = [...this.#wiring.outputs].map(([displayId, index]) => `${displayId} ${names[index]}`);
+      this.#log.debug(`outputs by display: ${pairs.join(", ")}`);
+    }
+    return this.#wiring;
   }
 
-  #createMode(name: string, { width, height }: Head): Promise<number> {
+  #shown(
+    displayId: number,
+    screen: Screen,
+  ): { output: Output | undefined; crtc: Crtc | undefined; mode: Mode | undefined } {
+    const output = screen.outputs[this.#wired(screen).outputs.get(displayId) ?? -1];
+    const crtc = screen.crtcs.find(({ id, mode }) => id === output?.crtc && mode !== NONE);
+    return { output, crtc, mode: screen.modes.find(({ id }) => id === crtc?.mode) };
+  }
+
+  async #turn(output: Output | undefined, crtc: Crtc | undefined, mode: Mode | undefined): Promise<Turn> {
+    if (output === undefined) return noTurn;
+    if (crtc === undefined || mode === undefined) return this.#turns.get(output.name) ?? noTurn;
+    const { rotation } = crtc;
+    let { transform } = noTurn;
+    // Asked for only where there is one: a round trip more, at every change.
+    const sides = [mode.width, mode.height].sort().join();
+    if (sides !== [crtc.width, crtc.height].sort().join()) {
+      ({ currentTransform: transform } = await this.#x.ask<x11.CrtcTransform>((callback) =>
+        this.#randr.GetCrtcTransform(crtc.id, callback),
+      ));
+    }
+    const turn = { rotation, transform };
+    this.#turns.set(output.name, turn);
+    return turn;
+  }
+
+  /** What the kernel says of an output of one of SPICE's cards; undefined: it is none. */
+  async #plugged(displayId: number, output: Output | undefined, screen: Screen): Promise<PluggedDisplay | undefined> {
+    const names = screen.outputs.map(({ name }) => name);
+    if (output === undefined || connectorOf(output.name, names, this.#wired(screen).cards)?.card.kind === undefined)
+      return undefined;
+    // A driver may list a size twice; its first is meant.
+    const mode = output.preferred > 0 ? screen.modes.find(({ id }) => id === output.modes[0]) : undefined;
+    if (mode === undefined) return { displayId, preferred: undefined, suggested: undefined };
+    const [x, y] = await Promise.all([this.#property(output, "suggested X"), this.#property(output, "suggested Y")]);
+    const suggested = x === undefined || y === undefined ? undefined : { x, y };
+    return { displayId, preferred: { width: mode.width, height: mode.height }, suggested };
+  }
+
+  async #property(output: Output, name: string): Promise<number | undefined> {
+    const atom = await this.#x.atom(name);
+    const { data, format } = await this.#x.ask<x11.OutputProperty>((callback) =>
+      this.#randr.GetOutputProperty(output.id, atom, ANY_TYPE, 0, 1, false, false, callback),
+    );
+    const [value] = format === 32 ? longsOf(data) : [];
+    return value === NO_SUGGESTION ? undefined : value;
+  }
+
+  /** Drivers may say yes and do nothing. What the kernel shows is the truth. */
+  async #verify(wanted: readonly Wanted[], before: Screen): Promise<void> {
+    const now = await this.#screen();
+    const { cards } = this.#wired(now);
+    const names = now.outputs.map(({ name }) => name);
+    for (const { output, mode } of wanted) {
+      const crtc = now.outputs.find(({ id }) => id === output.id)?.crtc;
+      const isSet = now.crtcs.some((one) => one.id === crtc && one.mode === mode);
+      const behind = connectorOf(output.name, names, cards);
+      if (isSet && (behind === undefined || isLit(behind.connector) !== false)) continue;
+      await this.#underGrab(() => this.#restore(before));
+      const remedy =
+        behind?.card.kind === "qxl" ? ": the X driver qxl does not show it, the driver modesetting does" : "";
+      throw new BackendError(
+        "monitors.not-shown",
+        `${output.name} was switched on without an error, and is off${remedy}`,
+      );
+    }
+  }
+
+  /** Finds or makes the mode. */
+  async #prepare(head: Head, screen: Screen): Promise<Wanted> {
+    const { output } = this.#shown(head.displayId, screen);
+    if (output === undefined) throw new BackendError("monitors.no-output", `no output for display ${head.displayId}`);
+    const picture = head.picture ?? head;
+    const turn = this.#turns.get(output.name) ?? noTurn;
+    const fits = screen.modes.filter(({ width, height }) => width === picture.width && height === picture.height);
+    // In the output's own order: what its driver lists first is meant.
+    const known = output.modes.find((id) => fits.some((mode) => mode.id === id));
+    if (known !== undefined) return { head, output, turn, mode: known, isNew: false };
+    const name = `${picture.width}x${picture.height}${MODE_SUFFIX}`;
+    const mode = fits.find((made) => made.name === name)?.id ?? (await this.#createMode(name, picture));
+    return { head, output, turn, mode, isNew: true };
+  }
+
+  #createMode(name: string, { width, height }: Size): Promise<number> {
     const timing = { ...modeTiming(width, height), name };
     return this.#x.ask((callback) => this.#randr.CreateMode(this.#x.root, timing, callback));
   }
@@ -136,17 +285,23 @@ export class RandrDisplay implements DesktopDisplay {
 
   async #change(before: Screen, layout: Layout, wanted: readonly Wanted[]): Promise<void> {
     const taken = new Set<number>();
-    const placed = wanted.map(({ head, output, mode }) => {
+    const ours = new Set([...this.#wired(before).outputs.values()].map((index) => before.outputs[index]?.id));
+    // Outputs that are not the host's stay as they are, and so do their CRTCs.
+    const foreign = before.crtcs.filter((crtc) => crtc.mode !== NONE && !crtc.outputs.some((id) => ours.has(id)));
+    for (const { id } of foreign) taken.add(id);
+    const placed = wanted.map(({ head, output, mode, turn }): Placement => {
       // The CRTC it has, else its own by number, else any that is free.
-      const candidates = [output.crtc, before.crtcs[head.displayId]?.id ?? NONE, ...output.crtcs];
+      const candidates = [output.crtc, before.crtcs[before.outputs.indexOf(output)]?.id ?? NONE, ...output.crtcs];
       const crtc = candidates.find((id) => id !== NONE && output.crtcs.includes(id) && !taken.has(id));
       if (crtc === undefined) throw new BackendError("monitors.no-output", `no CRTC free for ${output.name}`);
       taken.add(crtc);
-      return { id: crtc, x: head.x, y: head.y, mode, rotation: ROTATE_0, outputs: [output.id] };
+      return { id: crtc, x: head.x, y: head.y, mode, rotation: turn.rotation, outputs: [output.id] };
     });
+    const width = Math.max(layout.width, ...foreign.map((crtc) => crtc.x + crtc.width));
+    const height = Math.max(layout.height, ...foreign.map((crtc) => crtc.y + crtc.height));
     const added = wanted.filter(({ isNew }) => isNew).map(({ output, mode }) => this.#addMode(output, mode));
     try {
-      await allDone([...added, ...this.#set(before, layout.width, layout.height, placed)]);
+      await allDone([...added, ...this.#set(before, width, height, [...foreign, ...placed])]);
     } catch (error) {
       await this.#restore(before);
       throw error;
@@ -166,7 +321,7 @@ export class RandrDisplay implements DesktopDisplay {
       if (!stays || !fits) requests.push(this.#setCrtc(before, { ...crtc, x: 0, y: 0, mode: NONE, outputs: [] }));
     }
     if (width !== before.width || height !== before.height) requests.push(this.#setScreenSize(width, height));
-    for (const crtc of placed) requests.push(this.#setCrtc(before, crtc));
+    for (const crtc of placed) if (!isThere(crtc, before, width, height)) requests.push(this.#setCrtc(before, crtc));
     return requests;
   }
 
@@ -194,13 +349,15 @@ export class RandrDisplay implements DesktopDisplay {
         callback,
       ),
     );
-    if (status !== SUCCESS)
-      throw new BackendError("monitors.refused", `the X server refused a mode (status ${status})`);
+    if (status === SUCCESS) return;
+    const mode = screen.modes.find(({ id }) => id === crtc.mode);
+    const what = mode === undefined ? "a mode" : `${mode.width}x${mode.height}`;
+    throw new BackendError("monitors.refused", `the X server refused ${what} (status ${status})`);
   }
 
   #setScreenSize(width: number, height: number): Promise<void> {
-    const [widthMm, heightMm] = [width, height].map((pixels) => Math.max(1, Math.round(pixels * MM_PER_PIXEL)));
-    return this.#x.check(() => this.#randr.SetScreenSize(this.#x.root, width, height, widthMm ?? 1, heightMm ?? 1));
+    const mm = (pixels: number): number => Math.max(1, Math.round((pixels * MM_PER_INCH) / this.#dpi));
+    return this.#x.check(() => this.#randr.SetScreenSize(this.#x.root, width, height, mm(width), mm(height)));
   }
 
   /** One visible change: nobody draws or asks in between. */
@@ -248,7 +405,8 @@ export class RandrDisplay implements DesktopDisplay {
     const info = await this.#x.ask<x11.OutputInfo>((callback) =>
       this.#randr.GetOutputInfo(id, config_timestamp, callback),
     );
-    return { id, name: info.name, crtc: info.crtc, crtcs: info.crtcs, modes: info.modes };
+    const { name, crtc, crtcs, modes, connection, preferredModes } = info;
+    return { id, name, crtc, crtcs, modes, preferred: connection === CONNECTED ? preferredModes : 0 };
   }
 
   async #crtc(id: number, { config_timestamp }: x11.ScreenResources): Promise<Crtc> {
@@ -256,6 +414,21 @@ export class RandrDisplay implements DesktopDisplay {
     const { x, y, width, height, mode, rotation, output } = info;
     return { id, x, y, width, height, mode, rotation, outputs: output };
   }
+}
+
+/** Nothing about it changes, and it was not switched off for the sake of the desktop's size. */
+function isThere(wanted: Placement, before: Screen, width: number, height: number): boolean {
+  const now = before.crtcs.find(({ id }) => id === wanted.id);
+  return (
+    now !== undefined &&
+    now.x === wanted.x &&
+    now.y === wanted.y &&
+    now.mode === wanted.mode &&
+    now.rotation === wanted.rotation &&
+    now.outputs.join() === wanted.outputs.join() &&
+    now.x + now.width <= width &&
+    now.y + now.height <= height
+  );
 }
 
 /** Waits for all, then throws the first failure: nothing may be under way when the old layout is restored. */

@@ -1,7 +1,8 @@
 // ALSA's simple mixer through `amixer`: the elements and the card that upstream uses, in the card's own units.
 import { scaledVolume, type VolumeDirection, type VolumeMixer, volumesOnDevice } from "../../features/volume.ts";
 import { BackendError } from "../../support/errors.ts";
-import { checkResult, type RunCommand } from "./mixer-command.ts";
+import type { RunCommand } from "../command.ts";
+import { checkResult } from "./mixer-command.ts";
 
 interface Side {
   readonly element: string;

@@ -1,6 +1,7 @@
 // PulseAudio, or PipeWire in its place, through `pactl`: a volume for each channel, in the raw units 0..65536.
 import { isLevel, rawVolume, type VolumeMixer, type VolumeRequest, volumesOnDevice } from "../../features/volume.ts";
-import { type CommandResult, checkResult, type RunCommand } from "./mixer-command.ts";
+import type { CommandResult, RunCommand } from "../command.ts";
+import { checkResult } from "./mixer-command.ts";
 
 const nobodyThere = /Connection (failure|refused|terminated)/;
 /** PA_CHANNELS_MAX of pulse/sample.h */

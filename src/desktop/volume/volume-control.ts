@@ -17,8 +17,8 @@ import type { Clock } from "../../support/clock.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import type { AudioVolumeSync } from "../../wire/audio-volume-sync.ts";
+import { commandRunner } from "../command.ts";
 import { amixerMixer } from "./amixer.ts";
-import { commandRunner } from "./mixer-command.ts";
 import { pactlMixer } from "./pactl.ts";
 import { wpctlMixer } from "./wpctl.ts";
 
@@ -33,7 +33,7 @@ export interface VolumeStatus {
 
 /** The tools found on the PATH of `env`, talking to the sound server that it names. */
 export function systemMixers(clock: Clock, env: NodeJS.ProcessEnv = process.env): VolumeMixers {
-  const run = commandRunner(clock, env);
+  const run = commandRunner(clock, "volume.unavailable", env);
   return { wpctl: wpctlMixer(run), pactl: pactlMixer(run), amixer: amixerMixer(run) };
 }
 

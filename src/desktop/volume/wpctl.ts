@@ -1,6 +1,7 @@
 // PipeWire through WirePlumber's `wpctl`. Its numbers are PulseAudio's divided by 65536; all channels get one volume.
 import { meanVolume, rawVolume, type VolumeMixer } from "../../features/volume.ts";
-import { checkResult, type RunCommand } from "./mixer-command.ts";
+import type { RunCommand } from "../command.ts";
+import { checkResult } from "./mixer-command.ts";
 
 const FULL_RAW = 65536;
 const nobodyThere = /Could not connect/;

@@ -22,9 +22,15 @@ export interface PropertyHead {
   readonly bytesAfter: number;
 }
 
-/** The first page. The server deletes the property when that was all of it. */
-export async function takeProperty(x: XConnection, window: number, property: number): Promise<PropertyHead> {
-  return x.ask((callback) => x.client.GetProperty(1, window, property, ANY, 0, PAGE_BYTES / 4, callback));
+/** The first page. The server deletes the property when that was all of it, unless it is to be kept. */
+export async function takeProperty(
+  x: XConnection,
+  window: number,
+  property: number,
+  what: "take" | "keep" = "take",
+): Promise<PropertyHead> {
+  const remove = what === "take" ? 1 : 0;
+  return x.ask((callback) => x.client.GetProperty(remove, window, property, ANY, 0, PAGE_BYTES / 4, callback));
 }
 
 /** The pages after the first, a few asked for ahead; the last one deletes the property. */

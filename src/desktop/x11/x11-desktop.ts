@@ -1,14 +1,20 @@
 // The X server as the session's desktop, for as long as the session runs: connected, lost, connected again.
+import type x11 from "x11";
 import type { DesktopClipboard, DesktopClipboardEvents } from "../../features/desktop-clipboard.ts";
 import { type Clock, sleep } from "../../support/clock.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import type { ClipboardSelection } from "../../wire/agent-constants.ts";
+import type { GraphicsDeviceInfo } from "../../wire/graphics-device-info.ts";
 import type { DesktopGeometry } from "../../wire/link/messages.ts";
+import type { MonitorsConfig } from "../../wire/monitors-config.ts";
 import { X11Clipboard } from "../clipboard/x11/x11-clipboard.ts";
 import { DisplayFollower } from "../display/display-follower.ts";
+import { DisplayOwners } from "../display/display-owners.ts";
 import { RandrDisplay } from "../display/randr.ts";
+import { windowManagerName } from "./window-manager.ts";
 import { XConnection } from "./x-connection.ts";
+import { setResource } from "./x-resources.ts";
 
 /** Pauses between tries to reach the server, doubling. */
 const RETRY_MIN_MS = 100;
@@ -19,7 +25,14 @@ const FINISH_MS = 1000;
 /** One connected desktop. */
 export interface Desktop {
   readonly clipboard: DesktopClipboard | undefined;
-  readonly display: DisplayFollower | undefined;
+  readonly display: FollowingDisplay | undefined;
+  /** Its name for itself; undefined: none that has one. */
+  windowManager(): Promise<string | undefined>;
+}
+
+export interface FollowingDisplay {
+  /** What the viewer wants now. */
+  request(config: MonitorsConfig): void;
 }
 
 export interface DesktopEvents {
@@ -38,6 +51,8 @@ export interface X11DesktopOptions {
   /** None: no clipboard at all. */
   readonly selections: readonly ClipboardSelection[];
   readonly resize: boolean;
+  /** Tell the desktop how large the viewer's pixels are. */
+  readonly dpi: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,6 +63,9 @@ export class X11Desktop implements AsyncDisposable {
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  /** What the host says of its graphics cards, for this X server and the next. */
+  #devices: GraphicsDeviceInfo | undefined;
+  #wire: (() => void) | undefined;
 
   /** Begins to connect; returns at once. */
   constructor(options: X11DesktopOptions, events: DesktopEvents) {
@@ -55,6 +73,12 @@ export class X11Desktop implements AsyncDisposable {
     this.#events = events;
     this.#log = options.log.of("display");
     this.#running = this.#run();
+  }
+
+  /** The host's graphics cards, and which display is on which. */
+  wire(devices: GraphicsDeviceInfo): void {
+    this.#devices = devices;
+    this.#wire?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,13 +106,10 @@ export class X11Desktop implements AsyncDisposable {
   }
 
   async #live(x: XConnection, signal: AbortSignal): Promise<void> {
-    const { resize, log, clock } = this.#options;
+    const { resize, clock } = this.#options;
     const clipboard = await this.#startClipboard(x, signal);
-    const monitors = log.of("monitors");
-    const follower =
-      x.randr === undefined
-        ? undefined
-        : new DisplayFollower(new RandrDisplay(x, x.randr, monitors), this.#events, monitors);
+    await using owners = new DisplayOwners(clock, this.#log);
+    const follower = x.randr === undefined ? undefined : this.#follow(x, x.randr, owners);
     if (follower === undefined) {
       this.#log.warn("the X server has no RandR: its size cannot be changed");
       const { width, height } = await x.rootSize();
@@ -98,10 +119,15 @@ export class X11Desktop implements AsyncDisposable {
       if (event.kind === "screen-changed") follower?.changed();
     });
     this.#log.info(`connected to ${this.#options.display}`);
-    this.#events.connected({ clipboard, display: resize ? follower : undefined });
+    this.#events.connected({
+      clipboard,
+      display: resize ? follower : undefined,
+      windowManager: () => windowManagerName(x),
+    });
     follower?.changed();
     await Promise.race([x.closed, aborted(signal)]);
     subscription[Symbol.dispose]();
+    this.#wire = undefined;
     this.#events.lost();
     await clipboard?.[Symbol.asyncDispose]();
     // A change that has begun is finished, so that no screen stays dark; but a server that hangs is not waited for.
@@ -110,6 +136,26 @@ export class X11Desktop implements AsyncDisposable {
     await x[Symbol.asyncDispose]();
     await finished;
     if (!signal.aborted) throw new BackendError("display.lost", `${this.#options.display} is gone`);
+  }
+
+  #follow(x: XConnection, randr: x11.Randr, owners: DisplayOwners): DisplayFollower {
+    const { resize, dpi, clock } = this.#options;
+    const log = this.#options.log.of("monitors");
+    const display = new RandrDisplay(x, randr, log);
+    const follower = new DisplayFollower(display, this.#events, {
+      clock,
+      log,
+      resize,
+      setDpi: dpi ? (value) => setResource(x, "Xft.dpi", String(value)) : undefined,
+      desktopsOwn: () => owners.present(),
+    });
+    this.#wire = () => {
+      if (this.#devices === undefined) return;
+      display.wire(this.#devices);
+      follower.changed();
+    };
+    this.#wire();
+    return follower;
   }
 
   async #startClipboard(x: XConnection, signal: AbortSignal): Promise<X11Clipboard | undefined> {

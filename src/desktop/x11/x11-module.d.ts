@@ -127,7 +127,19 @@ declare module "x11" {
     readonly connection: number;
     readonly crtcs: readonly number[];
     readonly modes: readonly number[];
+    /** How many of the modes, from the first on, are preferred. */
+    readonly preferredModes: number;
     readonly name: string;
+  }
+
+  interface CrtcTransform {
+    /** 3 by 3, row by row. */
+    readonly currentTransform: readonly number[];
+  }
+
+  interface OutputProperty {
+    readonly format: number;
+    readonly data: Buffer;
   }
 
   interface CrtcInfo {
@@ -155,6 +167,17 @@ declare module "x11" {
     GetScreenResourcesCurrent(window: number, callback: Callback<ScreenResources>): void;
     GetOutputInfo(output: number, timestamp: number, callback: Callback<OutputInfo>): void;
     GetCrtcInfo(crtc: number, timestamp: number, callback: Callback<CrtcInfo>): void;
+    GetCrtcTransform(crtc: number, callback: Callback<CrtcTransform>): void;
+    GetOutputProperty(
+      output: number,
+      property: number,
+      type: number,
+      longOffset: number,
+      longLength: number,
+      remove: boolean,
+      pending: boolean,
+      callback: Callback<OutputProperty>,
+    ): void;
     GetScreenSizeRange(window: number, callback: Callback<ScreenSizeRange>): void;
     SetScreenSize(window: number, width: number, height: number, widthMm: number, heightMm: number): void;
     CreateMode(window: number, mode: ModeTiming, callback: Callback<number>): void;

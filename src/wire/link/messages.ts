@@ -38,6 +38,8 @@ export const LinkType = {
   FILE_QUEUE: 0x1031,
   FILES_CANCEL: 0x1032,
   CLIPBOARD_SECRET: 0x1060,
+  EFFECTS_REQUEST: 0x1070,
+  EFFECTS_ANSWER: 0x1071,
 } as const;
 
 /** Where one display lies on the desktop, pixels. */
@@ -118,6 +120,9 @@ export type LinkMessage =
   | { readonly kind: "clipboard-release"; readonly selection: ClipboardSelection }
   /** An application has taken the selection and marked what it offers as a password's: there is nothing for the viewer. */
   | { readonly kind: "clipboard-secret"; readonly selection: ClipboardSelection }
+  /** Of the daemon: the viewer can do without these effects of the desktop (DisplayConfigFlag), and wants all others. */
+  | { readonly kind: "effects-request"; readonly requestId: number; readonly flags: number }
+  | { readonly kind: "effects-answer"; readonly requestId: number; readonly isDone: boolean }
   | { readonly kind: "viewer-left" }
   /** The asker chooses `requestId`; ids of the two directions have nothing to do with each other. */
   | {
@@ -215,6 +220,10 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     }
     case "clipboard-secret":
       return frame(LinkType.CLIPBOARD_SECRET, message.selection, 0);
+    case "effects-request":
+      return frame(LinkType.EFFECTS_REQUEST, message.requestId, message.flags);
+    case "effects-answer":
+      return frame(LinkType.EFFECTS_ANSWER, message.requestId, message.isDone ? 1 : 0);
     case "viewer-left":
       return frame(LinkType.CLIENT_DISCONNECTED, 0, 0);
     case "content-request": {
@@ -304,6 +313,10 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       }
       return { kind: "session-report", features };
     }
+    case LinkType.EFFECTS_REQUEST:
+      return { kind: "effects-request", requestId: arg1, flags: arg2 };
+    case LinkType.EFFECTS_ANSWER:
+      return { kind: "effects-answer", requestId: arg1, isDone: arg2 === 1 };
     case LinkType.CLIENT_DISCONNECTED:
       return { kind: "viewer-left" };
     case LinkType.CONTENT_REQUEST: {

@@ -189,17 +189,17 @@ describe("what of a viewer's words matters", () => {
 describe("what is announced is exactly what is there", () => {
   // REPLY, GUEST_LINEEND_LF and FILE_XFER_DETAILED_ERRORS are always there: bits 2, 8 and 14.
   test.each([
-    { pointer: false, display: false, clipboard: false, volume: false, files: false, word: 0x00006104 },
-    { pointer: true, display: false, clipboard: false, volume: false, files: false, word: 0x00006105 },
-    { pointer: false, display: true, clipboard: false, volume: false, files: false, word: 0x00006186 },
-    { pointer: true, display: true, clipboard: false, volume: false, files: false, word: 0x00006187 },
-    { pointer: false, display: false, clipboard: true, volume: false, files: false, word: 0x00036564 },
-    { pointer: true, display: false, clipboard: true, volume: false, files: false, word: 0x00036565 },
-    { pointer: false, display: true, clipboard: true, volume: false, files: false, word: 0x000365e6 },
-    { pointer: true, display: true, clipboard: true, volume: false, files: false, word: 0x000365e7 },
-    { pointer: false, display: false, clipboard: false, volume: true, files: false, word: 0x00006904 },
-    { pointer: true, display: true, clipboard: true, volume: true, files: false, word: 0x00036de7 },
-    { pointer: true, display: true, clipboard: true, volume: true, files: true, word: 0x00034de7 },
+    { pointer: false, display: false, clipboard: false, effects: false, volume: false, files: false, word: 0x00006104 },
+    { pointer: true, display: false, clipboard: false, effects: false, volume: false, files: false, word: 0x00006105 },
+    { pointer: false, display: true, clipboard: false, effects: false, volume: false, files: false, word: 0x0000e186 },
+    { pointer: true, display: true, clipboard: false, effects: false, volume: false, files: false, word: 0x0000e187 },
+    { pointer: false, display: false, clipboard: true, effects: false, volume: false, files: false, word: 0x00036564 },
+    { pointer: true, display: false, clipboard: true, effects: false, volume: false, files: false, word: 0x00036565 },
+    { pointer: false, display: true, clipboard: true, effects: false, volume: false, files: false, word: 0x0003e5e6 },
+    { pointer: true, display: true, clipboard: true, effects: false, volume: false, files: false, word: 0x0003e5e7 },
+    { pointer: false, display: false, clipboard: false, effects: false, volume: true, files: false, word: 0x00006904 },
+    { pointer: true, display: true, clipboard: true, effects: true, volume: true, files: false, word: 0x0003edf7 },
+    { pointer: true, display: true, clipboard: true, effects: true, volume: true, files: true, word: 0x0003cdf7 },
   ])(
     "row 2: pointer $pointer, display $display, clipboard $clipboard, volume $volume, files $files",
     ({ word, ...abilities }) => {
@@ -208,7 +208,14 @@ describe("what is announced is exactly what is there", () => {
   );
 
   test("row 26: without a pointer device the host is not told to send the pointer here", () => {
-    const [word = 0] = guestCaps({ pointer: false, clipboard: true, display: true, volume: true, files: true });
+    const [word = 0] = guestCaps({
+      pointer: false,
+      clipboard: true,
+      display: true,
+      effects: true,
+      volume: true,
+      files: true,
+    });
     expect(word & (1 << AgentCap.MOUSE_STATE)).toBe(0);
   });
 });

@@ -21,7 +21,7 @@ test("row 2: a request for capabilities is answered once, without a request of o
   await using daemon = await daemonUnderTest();
   const host = await daemon.host();
   const { value } = await host.connectViewer();
-  expect(value).toEqual({ request: false, words: [0x00034de7] });
+  expect(value).toEqual({ request: false, words: [0x0003cdf7] });
   await settled();
   expect(host.unread).toEqual([]);
 });

@@ -44,7 +44,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
       "max-guest-to-host-mib": 1023,
       "mark-received": false,
     },
-    display: { resize: true },
+    display: { resize: true, effects: true, dpi: false },
     volume: { sync: true },
     files: { enabled: true, "save-dir": "xdg-download" },
     "shared-folder": { enabled: true, mount: true, path: "Shared" },
@@ -66,7 +66,7 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\neffects = false\ndpi = true\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
@@ -79,7 +79,7 @@ describe("spellings", () => {
           "max-guest-to-host-mib": 16,
           "mark-received": true,
         },
-        display: { resize: false },
+        display: { resize: false, effects: false, dpi: true },
         volume: { sync: false },
         files: { enabled: false, "save-dir": "~/In" },
         "shared-folder": { enabled: false, mount: false, path: "a b/c" },

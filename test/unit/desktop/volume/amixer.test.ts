@@ -1,7 +1,7 @@
 // What `amixer` (1.2.8) is told after what it has told.
 import { describe, expect, test } from "vitest";
+import type { CommandResult } from "../../../../src/desktop/command.ts";
 import { amixerMixer } from "../../../../src/desktop/volume/amixer.ts";
-import type { CommandResult } from "../../../../src/desktop/volume/mixer-command.ts";
 import type { VolumeRequest } from "../../../../src/features/volume.ts";
 import { complaint, recordedCommands } from "./recorded-commands.ts";
 

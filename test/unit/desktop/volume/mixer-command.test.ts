@@ -1,7 +1,8 @@
 // One process a change: as it is called, and ended in time.
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { checkResult, commandRunner } from "../../../../src/desktop/volume/mixer-command.ts";
+import { commandRunner } from "../../../../src/desktop/command.ts";
+import { checkResult } from "../../../../src/desktop/volume/mixer-command.ts";
 import { systemClock } from "../../../../src/support/clock.ts";
 import { ManualClock } from "../../../fakes/manual-clock.ts";
 import { makeTempDir } from "../../../integration/peers/temp-dir.ts";
@@ -11,7 +12,7 @@ const never = new AbortController().signal;
 const env = { PATH: process.env.PATH, LANG: "de_DE.UTF-8", LC_ALL: "de_DE.UTF-8", WHO: "me" };
 
 describe("what a tool gets and gives", () => {
-  const run = commandRunner(systemClock, env);
+  const run = commandRunner(systemClock, "volume.unavailable", env);
   const node = (script: string) => run(process.execPath, ["-e", script], never);
 
   test("its arguments as they are, the given environment, the C locale, and no input", async () => {
@@ -49,7 +50,7 @@ describe("what a tool gets and gives", () => {
 describe("a tool that does not come back", () => {
   test("is killed after 2 s", async () => {
     const clock = new ManualClock();
-    const result = commandRunner(clock, env)("sleep", ["60"], never);
+    const result = commandRunner(clock, "volume.unavailable", env)("sleep", ["60"], never);
     const expected = expect(result).rejects.toMatchObject({
       code: "volume.unavailable",
       message: "no answer within 2000 ms",
@@ -65,13 +66,15 @@ describe("a tool that does not come back", () => {
   test("is killed when nobody waits any more", async () => {
     const clock = new ManualClock();
     const abort = new AbortController();
-    const result = commandRunner(clock, env)("sleep", ["60"], abort.signal);
+    const result = commandRunner(clock, "volume.unavailable", env)("sleep", ["60"], abort.signal);
     const expected = expect(result).rejects.toMatchObject({ code: "volume.unavailable", message: "given up" });
     await until("the tool to run", () => clock.waiting === 1, 5000);
     abort.abort();
     await expected;
     expect(clock.waiting).toBe(0);
-    await expect(commandRunner(clock, env)("sleep", ["60"], abort.signal)).rejects.toThrow("given up");
+    await expect(commandRunner(clock, "volume.unavailable", env)("sleep", ["60"], abort.signal)).rejects.toThrow(
+      "given up",
+    );
   });
 
   test("also when something it has started still holds its output", async () => {
@@ -79,7 +82,7 @@ describe("a tool that does not come back", () => {
     const pidFile = dir.join("pid");
     const abort = new AbortController();
     const script = `sleep 60 & echo $! > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 60`;
-    const result = commandRunner(new ManualClock(), env)("sh", ["-c", script], abort.signal);
+    const result = commandRunner(new ManualClock(), "volume.unavailable", env)("sh", ["-c", script], abort.signal);
     const expected = expect(result).rejects.toThrow("given up");
     await until("the started process", () => existsSync(pidFile), 5000);
     abort.abort();

@@ -1,6 +1,6 @@
 // What `pactl` (16.1) is told, and what its answers mean.
 import { describe, expect, test } from "vitest";
-import type { CommandResult } from "../../../../src/desktop/volume/mixer-command.ts";
+import type { CommandResult } from "../../../../src/desktop/command.ts";
 import { pactlMixer } from "../../../../src/desktop/volume/pactl.ts";
 import type { VolumeRequest } from "../../../../src/features/volume.ts";
 import { complaint, recordedCommands } from "./recorded-commands.ts";

@@ -1,5 +1,5 @@
 // Tools that only note how they are called, and answer as the test says.
-import type { CommandResult, RunCommand } from "../../../../src/desktop/volume/mixer-command.ts";
+import type { CommandResult, RunCommand } from "../../../../src/desktop/command.ts";
 
 export interface RecordedCommands {
   readonly run: RunCommand;

@@ -58,6 +58,8 @@ const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   fc.record({ kind: kind("monitors-config"), config: monitorsConfigs }),
   fc.record({ kind: kind("clipboard-grab"), selection, types: fc.array(u32, { maxLength: 256 }), offer: u32 }),
   fc.record({ kind: kind("clipboard-release"), selection }),
+  fc.record({ kind: kind("effects-request"), requestId: u32, flags: u32 }),
+  fc.record({ kind: kind("effects-answer"), requestId: u32, isDone: fc.boolean() }),
   fc.record({ kind: kind("viewer-left") }),
   fc.record({ kind: kind("version"), version: text }),
   fc.record({ kind: kind("hello"), extension: u32, version: text }),

@@ -1,0 +1,140 @@
+// The screen follows the viewer in QEMU, where its wishes go to the graphics card and come back as hotplug.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { WantedDisplay } from "../integration/peers/spice-client.ts";
+import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
+import { sleep, until } from "../integration/peers/until.ts";
+import { drag, type HotplugGuest, layoutsSet, reactionsMs, resizeMs, startHotplugGuest } from "./hotplug.ts";
+import { complaints } from "./product.ts";
+
+const at = (width: number, height: number, x = 0, y = 0): WantedDisplay => ({ width, height, x, y });
+const place = ({ width, height, x = 0, y = 0 }: WantedDisplay): string => `${width}x${height}+${x}+${y}`;
+
+/** One to four heads: side by side, stacked, with an offset. */
+const arrangements: readonly (readonly [string, readonly WantedDisplay[]])[] = [
+  ["one", [at(1283, 721)]],
+  ["two side by side", [at(1024, 768), at(801, 603, 1024)]],
+  ["two stacked", [at(1000, 700), at(800, 600, 0, 700)]],
+  ["two with an offset, the second to the left", [at(1000, 700, 640, 0), at(640, 480, 0, 100)]],
+  ["three, two above one", [at(800, 600), at(640, 480, 800), at(1024, 768, 100, 600)]],
+  ["four in a square", [at(800, 600), at(720, 600, 800), at(800, 500, 0, 600), at(720, 500, 800, 600)]],
+  ["four side by side", [at(640, 480), at(642, 481, 640), at(644, 482, 1282), at(646, 483, 1926)]],
+  ["one again", [at(1366, 768)]],
+];
+
+describe.each(["qxl", "virtio-gpu"] as const)("%s", (graphics) => {
+  let all: HotplugGuest;
+  let dir: TempDir;
+
+  beforeAll(async () => {
+    dir = makeTempDir("display");
+    all = await startHotplugGuest({ graphics, maxOutputs: 4 });
+  });
+  afterAll(async () => {
+    await all?.[Symbol.asyncDispose]();
+    dir?.[Symbol.dispose]();
+  });
+
+  test("row 38: sizes, one after the other, to the pixel", async () => {
+    const times: number[] = [];
+    for (const [width, height] of [
+      [1283, 721],
+      [801, 603],
+      [1366, 768],
+      [1024, 768],
+    ] as const) {
+      times.push(Math.round(await resizeMs(all.viewer, at(width, height))));
+      await all.becomes(`${width}x${height}+0+0`);
+    }
+    console.log(`${graphics}: sent → seen ${times.join(", ")} ms; ours ${reactionsMs(await all.log()).join(", ")} ms`);
+  });
+
+  test.each(arrangements)("rows 30, 31, 38: %s", async (_, wanted) => {
+    await all.viewer.setDisplays(wanted);
+    if (graphics === "qxl") await all.becomes(...wanted.map(place));
+    else {
+      // The card does not say where: every display in its size, and none over another.
+      const sizes = wanted.map(({ width, height }) => `${width}x${height}`).join(" ");
+      const isThere = async (): Promise<boolean> =>
+        (await all.shown()).heads.map((head) => head.split("+")[0]).join(" ") === sizes;
+      await until(`the guest to show ${sizes}`, isThere, 20_000, 200).catch(async (error: unknown) => {
+        throw new Error(`${error}\n${(await all.log()).slice(-3000)}`, { cause: error });
+      });
+      expectApart((await all.shown()).heads);
+    }
+    const seen = (): string => `the viewer to see each display in its size`;
+    await until(seen(), () => viewerSees(all, graphics, wanted, dir.join("shot.png")), 20_000, 300);
+    expect(await complaints(all.guest)).toBe("");
+  });
+
+  test("30 sizes in 1.5 s end on the last, and none is set twice", async () => {
+    const before = layoutsSet(await all.log()).length;
+    const last = await drag(all.viewer, 30, 1500, at(800, 600));
+    await all.becomes(place(last));
+    await sleep(1500);
+    const set = layoutsSet(await all.log()).slice(before);
+    expect(new Set(set).size).toBe(set.length);
+    expect(set.at(-1)).toContain(place(last));
+    console.log(`${graphics}: a drag of 30 sizes: ${set.length} set`);
+  });
+
+  test("what the user has turned stays turned, and primary what was", async () => {
+    await all.viewer.setDisplays([at(1000, 700), at(800, 600, 1000)]);
+    await all.becomes("1000x700+0+0", "800x600+1000+0");
+    await sleep(2500);
+    await all.desktop.output([
+      "xrandr",
+      "--output",
+      "Virtual-1",
+      "--rotate",
+      "left",
+      "--output",
+      "Virtual-2",
+      "--primary",
+    ]);
+    await all.viewer.setDisplays([at(900, 640), at(800, 600, 900)]);
+    await until("the turned size", async () => (await all.shown()).text.includes("640x900"), 20_000, 200);
+    const { text } = await all.shown();
+    expect(text).toMatch(/^Virtual-1 connected 640x900\+\d+\+\d+ left/m);
+    expect(text).toMatch(/^Virtual-2 connected primary 800x600\+\d+\+\d+/m);
+    await all.desktop.output(["xrandr", "--output", "Virtual-1", "--rotate", "normal"]);
+  });
+
+  test("a mode of the user's own choice stays until the viewer wants another", async () => {
+    await all.viewer.setDisplays([at(1100, 750)]);
+    await all.becomes("1100x750+0+0");
+    await sleep(2500);
+    const mode = graphics === "qxl" ? "800x600" : "800x600";
+    await all.desktop.output(["xrandr", "--output", "Virtual-1", "--mode", mode]).catch(() => undefined);
+    const { heads } = await all.shown();
+    await sleep(1500);
+    expect((await all.shown()).heads).toEqual(heads);
+    await all.viewer.setDisplays([at(1111, 751)]);
+    await all.becomes("1111x751+0+0");
+  });
+});
+
+async function viewerSees(
+  { viewer }: HotplugGuest,
+  graphics: "qxl" | "virtio-gpu",
+  wanted: readonly WantedDisplay[],
+  file: string,
+): Promise<boolean> {
+  const sizes = wanted.map(({ width, height }) => `${width}x${height}`).join();
+  // One channel with a head each, or a channel each. Where a head lies in qxl's memory is its own affair.
+  if (graphics === "qxl") return viewer.monitors.map(({ width, height }) => `${width}x${height}`).join() === sizes;
+  const seen: string[] = [];
+  for (const channel of wanted.keys()) {
+    const { width, height } = await viewer.screenshot(file, channel);
+    seen.push(`${width}x${height}`);
+  }
+  return seen.join() === sizes;
+}
+
+function expectApart(heads: readonly string[]): void {
+  const rectangles = heads.map((head) => head.split(/[x+]/).map(Number));
+  for (const [index, [aw = 0, ah = 0, ax = 0, ay = 0]] of rectangles.entries()) {
+    for (const [bw = 0, bh = 0, bx = 0, by = 0] of rectangles.slice(index + 1)) {
+      expect(ax + aw <= bx || bx + bw <= ax || ay + ah <= by || by + bh <= ay, heads.join(" ")).toBe(true);
+    }
+  }
+}
