@@ -26,6 +26,8 @@ export interface SharedFolderState {
   /** Undefined until its server has answered. */
   readonly isReadOnly: boolean | undefined;
   readonly isListening: boolean;
+  /** It has stopped answering. What is mounted stays, and is refused at once until it goes on. */
+  readonly isFrozen: boolean;
   /** The one in front of the screen. */
   readonly user: number | undefined;
   readonly mount: MountState;
@@ -44,6 +46,9 @@ export type SharedFolderInput =
   | { readonly kind: "retry-due"; readonly epoch: number }
   /** What the viewer allows may be another by now: it has refused a change, or much time has passed. */
   | { readonly kind: "doubt-arose" }
+  /** Somebody waits for it, and it says nothing at all. */
+  | { readonly kind: "viewer-froze" }
+  | { readonly kind: "viewer-spoke" }
   | { readonly kind: "user-changed"; readonly user: number | undefined }
   | { readonly kind: "mount-made"; readonly mount: ShareMount; readonly path: string; readonly driver: string }
   | { readonly kind: "mount-failed"; readonly mount: ShareMount; readonly fault: string }
@@ -55,6 +60,8 @@ export type SharedFolderEffect =
   | { readonly kind: "listen"; readonly epoch: number }
   /** Close listeners and connections; what is mounted on them comes after. */
   | { readonly kind: "fall-silent" }
+  /** The same for a while: the viewer is there, and asked to say anything. */
+  | { readonly kind: "fall-quiet" }
   | { readonly kind: "mount"; readonly mount: ShareMount }
   | { readonly kind: "unmount"; readonly mount: ShareMount }
   | { readonly kind: "retry-later"; readonly epoch: number };
@@ -64,10 +71,14 @@ export const noSharedFolder: SharedFolderState = {
   hasHost: false,
   isReadOnly: undefined,
   isListening: false,
+  isFrozen: false,
   user: undefined,
   mount: { kind: "none" },
   fault: undefined,
 };
+
+const nothingKnown = { isReadOnly: undefined, isListening: false, isFrozen: false, fault: undefined } as const;
+const FROZEN = "the viewer has stopped answering";
 
 type Step = readonly [SharedFolderState, readonly SharedFolderEffect[]];
 
@@ -81,12 +92,12 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
   switch (input.kind) {
     case "host-came": {
       const epoch = state.epoch + 1;
-      const next = { ...state, epoch, hasHost: true, isReadOnly: undefined, isListening: false, fault: undefined };
+      const next = { ...state, ...nothingKnown, epoch, hasHost: true };
       return [next, [{ kind: "ask-viewer", epoch }]];
     }
     case "host-left": {
       if (!state.hasHost) return [state, []];
-      const next = { ...state, hasHost: false, isReadOnly: undefined, isListening: false, fault: undefined };
+      const next = { ...state, ...nothingKnown, hasHost: false };
       return [next, [{ kind: "fall-silent" }]];
     }
     case "viewer-answered": {
@@ -109,6 +120,12 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
       return retried(state, input.epoch);
     case "doubt-arose":
       return [state, state.isListening ? [{ kind: "ask-viewer", epoch: state.epoch }] : []];
+    case "viewer-froze":
+      if (!state.isListening) return [state, []];
+      return [{ ...state, isListening: false, isFrozen: true, fault: FROZEN }, [{ kind: "fall-quiet" }]];
+    case "viewer-spoke":
+      if (!state.isFrozen) return [state, []];
+      return [{ ...state, isFrozen: false, fault: undefined }, [{ kind: "listen", epoch: state.epoch }]];
     case "user-changed":
       return [{ ...state, user: input.user }, []];
     case "mount-made":
@@ -127,14 +144,17 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
 function retried(state: SharedFolderState, epoch: number): Step {
   if (!isOf(state, { epoch })) return [state, []];
   if (state.isReadOnly === undefined) return [state, [{ kind: "ask-viewer", epoch }]];
-  if (!state.isListening) return [state, [{ kind: "listen", epoch }]];
+  if (!state.isListening) return [state, state.isFrozen ? [] : [{ kind: "listen", epoch }]];
   return [state.mount.kind === "failed" ? { ...state, mount: { kind: "none" } } : state, []];
 }
 
 /** Mounted is what is wanted; one change at a time. */
 function withMount(state: SharedFolderState, policy: SharedFolderPolicy): Step {
-  const wanted = policy.mount ? wantedMount(state) : undefined;
   const { mount } = state;
+  // While nothing is to be had of the viewer, what is mounted stays as it is: also until it is served again.
+  const isPaused = state.isReadOnly !== undefined && !state.isListening;
+  if (isPaused && mount.kind === "mounted" && mount.mount.uid === state.user) return [state, []];
+  const wanted = policy.mount ? wantedMount(state) : undefined;
   switch (mount.kind) {
     case "changing":
       return [state, []];

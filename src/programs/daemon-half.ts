@@ -149,7 +149,7 @@ export class DaemonHalf implements AsyncDisposable {
     if (this.#monitors !== undefined) link.send({ kind: "monitors-config", config: this.#monitors });
     if (!isShut) this.#tellVolumes();
     this.#clipboard.attach(link, isShut, selections);
-    this.#parts.sharedFolder?.attach(uid);
+    this.#parts.sharedFolder?.attach(uid, link);
     this.#files.attach(link, takerOf(this.#session));
     if (geometry !== undefined) this.#geometryKnown(geometry);
   }
@@ -195,6 +195,8 @@ export class DaemonHalf implements AsyncDisposable {
         return this.#files.sessionAnswered(message.fileId, message);
       case "files-cancel":
         return this.#files.input({ kind: "guest-cancelled-all" });
+      case "shared-folder-mounted":
+        return this.#parts.sharedFolder?.sessionSaid(message);
       default:
         this.#log.debug(`session link: ${message.kind}: ours to say`);
     }

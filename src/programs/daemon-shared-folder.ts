@@ -11,6 +11,7 @@ import {
 } from "../features/shared-folder.ts";
 import { type Clock, sleep } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
+import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
 import type { DavProxy, ListenAddress } from "../system/shared-folder/dav-proxy.ts";
@@ -27,6 +28,10 @@ const OLD_ANSWER_MS = 30_000;
 const NEW_ANSWER_MS = 2000;
 /** For the mount to go when we do. */
 const END_MS = 3000;
+/** For a session to mount it. */
+const SESSION_MS = 30_000;
+/** Then the session may. */
+const NOBODY_MOUNTS: ReadonlySet<string> = new Set(["mount.no-service", "mount.no-davfs"]);
 
 export interface SharedFolderOptions {
   readonly device: string;
@@ -36,6 +41,18 @@ export interface SharedFolderOptions {
   readonly mountSocket: string;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+interface SessionAnswer {
+  readonly path: string;
+  readonly fault: string;
+}
+
+/** The one on the screen. */
+interface Session {
+  readonly uid: number;
+  readonly link: LinkConnection;
+  toldPath: string;
 }
 
 /** As long as one viewer shares. */
@@ -58,6 +75,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
   #mountClient: number | undefined;
   #lastConnection = 0n;
   #isToldOfScreen = false;
+  #session: Session | undefined;
+  #isMountedBySession = false;
+  #sessionAnswered: (answer: SessionAnswer) => void = () => {};
   #askedMs = 0;
   #entries: number | undefined;
   #retry: Disposable | undefined;
@@ -69,7 +89,10 @@ export class DaemonSharedFolder implements AsyncDisposable {
       options.device,
       {
         hostCame: (line) => this.#hostCame(line),
-        data: (bytes) => this.#share?.mux.push(bytes),
+        data: (bytes) => {
+          this.#share?.mux.push(bytes);
+          if (this.#state.isFrozen) this.#input({ kind: "viewer-spoke" });
+        },
         hostLeft: () => this.#hostLeft(),
       },
       options.clock,
@@ -90,12 +113,25 @@ export class DaemonSharedFolder implements AsyncDisposable {
   }
 
   /** An agent is on the screen; where nobody asks logind, its user is, too. */
-  attach(uid: number): void {
+  attach(uid: number, link: LinkConnection): void {
+    this.#session = { uid, link, toldPath: "" };
+    this.#tellSession();
     if (!this.#isToldOfScreen) this.#userChanged(uid);
+    // It may be the one who can.
+    if (this.#state.mount.kind === "failed") this.#input({ kind: "retry-due", epoch: this.#state.epoch });
   }
 
   detach(): void {
+    this.#session = undefined;
+    this.#sessionAnswered({ path: "", fault: "the session has left" });
     if (!this.#isToldOfScreen) this.#userChanged(undefined);
+    // What it has mounted it takes away itself.
+    if (this.#isMountedBySession) this.#mountIsGone();
+  }
+
+  /** It has mounted what it was asked to, or not, or has taken it away. */
+  sessionSaid(answer: SessionAnswer): void {
+    this.#sessionAnswered(answer);
   }
 
   get report(): SharedFolderReport {
@@ -147,6 +183,18 @@ export class DaemonSharedFolder implements AsyncDisposable {
     const [state, effects] = sharedFolderStep(this.#state, input, this.#options.policy);
     this.#state = state;
     for (const effect of effects) this.#act(effect);
+    this.#tellSession();
+  }
+
+  /** Where it is, as often as that changes. */
+  #tellSession(): void {
+    const session = this.#session;
+    const { mount } = this.#state;
+    const isTheirs = mount.kind === "mounted" && mount.mount.uid === session?.uid;
+    const path = isTheirs ? mount.path : "";
+    if (session === undefined || session.toldPath === path) return;
+    session.toldPath = path;
+    session.link.send({ kind: "shared-folder", path, readOnly: isTheirs && mount.mount.readOnly });
   }
 
   #act(effect: SharedFolderEffect): void {
@@ -159,6 +207,10 @@ export class DaemonSharedFolder implements AsyncDisposable {
         return;
       case "fall-silent":
         return this.#fallSilent();
+      case "fall-quiet":
+        this.#log.warn("the viewer has stopped answering: refused until it goes on");
+        this.#share?.mux.provoke();
+        return this.#stopListening();
       case "mount":
         return this.#afterMounts(() => this.#mount(effect.mount));
       case "unmount":
@@ -217,6 +269,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
         mayConnect: (uid) => this.#mayConnect(uid),
         connected: () => this.#doubtAfter(OLD_ANSWER_MS),
         changeRefused: () => this.#doubtAfter(NEW_ANSWER_MS),
+        unanswered: () => this.#input({ kind: "viewer-froze" }),
         clock,
         log: this.#log,
       });
@@ -246,13 +299,16 @@ export class DaemonSharedFolder implements AsyncDisposable {
 
   /** In this turn: whoever comes from here on is refused at once. */
   #fallSilent(): void {
-    const proxy = this.#proxy;
     const share = this.#share;
-    this.#proxy = undefined;
     this.#share = undefined;
     this.#entries = undefined;
-    const closed = proxy?.[Symbol.asyncDispose]();
+    this.#stopListening();
     share?.mux.cutAll();
+  }
+
+  #stopListening(): void {
+    const closed = this.#proxy?.[Symbol.asyncDispose]();
+    this.#proxy = undefined;
     this.#listening = this.#listening.then(() => closed);
   }
 
@@ -263,14 +319,59 @@ export class DaemonSharedFolder implements AsyncDisposable {
       this.#input({ kind: "mount-made", mount, path, driver: "davfs2" });
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
+      if (
+        NOBODY_MOUNTS.has(error.code) &&
+        this.#session?.uid === mount.uid &&
+        this.#session.link.dialect === "extended"
+      )
+        return this.#mountBySession(this.#session, mount);
       // The viewer may have left meanwhile, which is no fault.
       if (this.#state.isListening) this.#log.warn(`not mounted: ${describeError(error)}`);
       this.#input({ kind: "mount-failed", mount, fault: describeError(error) });
     }
   }
 
+  /** The fallback: by the user's own program, with the user's rights. */
+  async #mountBySession(session: Session, mount: ShareMount): Promise<void> {
+    const { path, fault } = await this.#askSession(session, this.#url(), mount.readOnly);
+    if (path === "") {
+      if (this.#state.isListening) this.#log.warn(`not mounted by the session: ${fault}`);
+      return this.#input({ kind: "mount-failed", mount, fault });
+    }
+    this.#isMountedBySession = true;
+    this.#log.info(`mounted ${mount.readOnly ? "read-only" : "read-write"} at ${path} by the session`);
+    this.#input({ kind: "mount-made", mount, path, driver: "rclone" });
+  }
+
+  async #askSession({ link }: Session, url: string, readOnly: boolean): Promise<SessionAnswer> {
+    const answered = new Promise<SessionAnswer>((resolve) => {
+      this.#sessionAnswered = resolve;
+    });
+    link.send({ kind: "mount-shared-folder", url, readOnly });
+    const over = new AbortController();
+    const late = sleep(this.#options.clock, SESSION_MS, over.signal).then(() => ({ path: "", fault: "no answer" }));
+    const answer = await Promise.race([answered, late]);
+    over.abort();
+    this.#sessionAnswered = () => {};
+    return answer;
+  }
+
+  #url(): string {
+    const [{ host, port } = { host: "127.0.0.1", port: 0 }] = this.#options.listen;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+  }
+
+  #mountIsGone(): void {
+    this.#isMountedBySession = false;
+    this.#input({ kind: "mount-gone" });
+  }
+
   async #unmount({ uid }: ShareMount): Promise<void> {
     await this.#listening;
+    if (this.#isMountedBySession) {
+      if (this.#session !== undefined) await this.#askSession(this.#session, "", false);
+      return this.#mountIsGone();
+    }
     try {
       await this.#service().unmount(uid);
       this.#log.info("no longer mounted");
@@ -278,7 +379,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(`not unmounted: ${describeError(error)}`);
     }
-    this.#input({ kind: "mount-gone" });
+    this.#mountIsGone();
   }
 
   /** What a daemon before us has left, which may have had no time to say so. */

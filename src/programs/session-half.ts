@@ -14,6 +14,7 @@ import { openSessionBus } from "./session-bus.ts";
 import { SessionClipboard } from "./session-clipboard.ts";
 import { SessionEffects } from "./session-effects.ts";
 import type { FileLinkMessage, FilesSettings, SessionFiles } from "./session-files.ts";
+import { SessionSharedFolder, type SessionSharedFolderSettings } from "./session-shared-folder.ts";
 
 export interface SessionSettings {
   /** As in $DISPLAY; undefined: no desktop. */
@@ -25,6 +26,7 @@ export interface SessionSettings {
   readonly effects: boolean;
   readonly volume: boolean;
   readonly files: FilesSettings;
+  readonly sharedFolder: SessionSharedFolderSettings;
 }
 
 export class SessionHalf implements AsyncDisposable {
@@ -33,6 +35,7 @@ export class SessionHalf implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #x11: X11Desktop | undefined;
+  readonly #sharedFolder: SessionSharedFolder;
   #link: LinkConnection | undefined;
   #desktop: Desktop | undefined;
   #geometry: DesktopGeometry | undefined;
@@ -50,6 +53,7 @@ export class SessionHalf implements AsyncDisposable {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
+    this.#sharedFolder = new SessionSharedFolder(settings.sharedFolder, clock, log, () => {});
     const { display, clipboard, markReceived, resize, dpi, effects, files } = settings;
     this.#effects = new SessionEffects({
       isEnabled: effects,
@@ -80,6 +84,7 @@ export class SessionHalf implements AsyncDisposable {
   /** A daemon's half is on the other end, from now until `detach`; its messages go to `daemonSaid`. */
   attach(link: LinkConnection): void {
     this.#link = link;
+    this.#sharedFolder.attach(link);
     // It knows nothing of what was told before.
     this.#sendReport();
     this.#clipboard.attach(link);
@@ -90,6 +95,7 @@ export class SessionHalf implements AsyncDisposable {
   /** The daemon's half is gone, and the viewer with it. */
   detach(): void {
     this.#link = undefined;
+    this.#sharedFolder.detach();
     this.#clipboard.detach();
     this.#lastConfig = undefined;
     this.#loadedFiles?.detach();
@@ -97,6 +103,7 @@ export class SessionHalf implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sharedFolder[Symbol.asyncDispose]();
     // While there still is a desktop to be asked what it is.
     await this.#effects[Symbol.asyncDispose]();
     await this.#x11?.[Symbol.asyncDispose]();
@@ -136,7 +143,11 @@ export class SessionHalf implements AsyncDisposable {
         return;
       case "graphics-device-info":
         return this.#x11?.wire(message.info);
+      case "shared-folder":
+      case "mount-shared-folder":
+        return this.#sharedFolder.daemonSaid(message);
       case "desktop-geometry":
+      case "shared-folder-mounted":
       case "effects-answer":
       case "session-report":
       case "clipboard-secret":

@@ -145,6 +145,7 @@ export function sessionSettings(
       saveDir: options["save-dir"] ?? config.files["save-dir"],
       openFolder: options["open-folder"] === true,
     },
+    sharedFolder: config["shared-folder"],
   };
 }
 

@@ -194,6 +194,12 @@ export const configSchema = {
       allowed: "a path below the home folder, without . and ..",
       about: "Where it is mounted, below the user's home: a folder that is empty or not there yet.",
     },
+    bookmark: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "While it is mounted, have a bookmark of it in file managers.",
+    },
   },
   pointer: {
     device: {

@@ -42,6 +42,7 @@ export type BackendErrorCode =
   | "shared-folder.no-answer"
   | "mount.no-service"
   | "mount.no-davfs"
+  | "mount.no-rclone"
   | "mount.no-user"
   | "mount.not-allowed"
   | "mount.not-empty"

@@ -406,7 +406,7 @@ describe("units", () => {
   /** The installed units, with the launcher where it really is. */
   function units(root: TempDir): string {
     install(root);
-    for (const unit of ["system/tsvdagentd.service", "user/tsvdagent.service"]) {
+    for (const unit of ["system/tsvdagentd.service", "system/tsvdagentd-mount@.service", "user/tsvdagent.service"]) {
       const path = root.join(`etc/systemd/${unit}`);
       writeFileSync(path, readFileSync(path, "utf8").replaceAll("/usr/local/bin/tsvdagent", root.join(LAUNCHER)));
     }

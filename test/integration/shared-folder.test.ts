@@ -195,6 +195,19 @@ describe("rows 96, 97: while no viewer shares, everybody is refused at once", ()
     expect(guest.host.ids.slice(before).every((id) => !guest.host.ids.slice(0, before).includes(id))).toBe(true);
   });
 
+  test("a viewer that freezes: who waits is let go within 5 s, the others are refused, and it goes on when the viewer does", async () => {
+    const { viewer, guest } = await shared();
+    viewer.process.signal("SIGSTOP");
+    const startMs = monotonicMs();
+    await expect(curl(`${guest.url}/`)).rejects.toThrow(/Empty reply|reset by peer|Recv failure/);
+    await expect(curl(`${guest.url}/`)).rejects.toThrow(/Connection refused|Failed to connect|Couldn't connect/);
+    expect(monotonicMs() - startMs).toBeLessThan(5000);
+    expect(guest.folder.report).toMatchObject({ listening: [], fault: "the viewer has stopped answering" });
+    viewer.process.signal("SIGCONT");
+    await guest.untilListening();
+    expect(await status(`${guest.url}/`)).toBe("200");
+  });
+
   test("a viewer whose server does not answer is not served", async () => {
     const port = await freePort();
     const silent = createServer((socket) => void socket.on("error", () => {}));

@@ -114,6 +114,9 @@ export class PlainDialect implements LinkDialect {
       case "file-body":
       case "file-queue":
       case "files-cancel":
+      case "shared-folder":
+      case "mount-shared-folder":
+      case "shared-folder-mounted":
         return;
       case "clipboard-secret":
         return this.#put({ kind: "clipboard-release", selection: message.selection });

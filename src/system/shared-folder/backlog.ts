@@ -33,7 +33,7 @@ export class Backlog {
   }
 
   get isFull(): boolean {
-    return this.#spooledBytes + this.#socket.writableLength > FULL_BYTES;
+    return this.#spooledBytes > FULL_BYTES;
   }
 
   write(piece: Uint8Array): void {

@@ -13,6 +13,8 @@ import { Backlog } from "./backlog.ts";
 import { ownerOf } from "./connection-owner.ts";
 import type { MuxConnection, MuxConnections } from "./mux-connections.ts";
 
+/** For the viewer to say anything while an answer is waited for. */
+const SILENCE_MS = 3000;
 /** For one who is refused to read why. */
 const LAST_WORDS_MS = 2000;
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -39,6 +41,8 @@ export interface ProxyOptions {
   readonly connected: () => void;
   /** The viewer has refused a change. */
   readonly changeRefused: () => void;
+  /** Somebody waits for an answer, and from the host nothing comes at all. */
+  readonly unanswered: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -134,6 +138,7 @@ export class DavProxy implements AsyncDisposable {
 /** One client's connection, from its first request on. */
 class ClientConnection {
   readonly #socket: Socket;
+  readonly #mux: MuxConnections;
   readonly #connection: MuxConnection;
   readonly #backlog: Backlog;
   readonly #reader: RequestReader;
@@ -142,6 +147,7 @@ class ClientConnection {
   readonly #refuse: (status: number, why: string) => void;
   /** A request that changes something waits for its answer. */
   #isChanging = false;
+  #patience: Disposable | undefined;
   #isPortFull = false;
   #isOver = false;
 
@@ -153,6 +159,7 @@ class ClientConnection {
     refuse: (status: number, why: string) => void,
   ) {
     this.#socket = socket;
+    this.#mux = mux;
     this.#ownNames = ownNames;
     this.#options = options;
     this.#refuse = refuse;
@@ -170,6 +177,7 @@ class ClientConnection {
       data: (piece) => this.#answer(piece),
       closed: (isCut) => {
         this.#isOver = true;
+        this.#patience?.[Symbol.dispose]();
         // What has come is passed on to the end; what is cut off is to be seen as such.
         if (isCut) socket.destroy();
         else backlog.end();
@@ -210,10 +218,25 @@ class ClientConnection {
   }
 
   #send(bytes: Uint8Array): void {
+    this.#awaitAnswer();
     if (!this.#connection.send(bytes)) this.#isPortFull = true;
   }
 
+  /** Until the first bytes of one; what goes on elsewhere shows that the viewer is alive. */
+  #awaitAnswer(): void {
+    if (this.#patience !== undefined) return;
+    const { progress } = this.#mux;
+    this.#patience = this.#options.clock.after(SILENCE_MS, () => {
+      this.#patience = undefined;
+      if (this.#isOver) return;
+      if (this.#mux.progress === progress) this.#options.unanswered();
+      else this.#awaitAnswer();
+    });
+  }
+
   #answer(piece: Uint8Array): void {
+    this.#patience?.[Symbol.dispose]();
+    this.#patience = undefined;
     if (this.#isChanging) {
       this.#isChanging = false;
       if (FORBIDDEN.test(Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 16)).toString("latin1")))
@@ -239,6 +262,7 @@ class ClientConnection {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#patience?.[Symbol.dispose]();
     this.#connection.close();
   }
 }

@@ -7,6 +7,7 @@ import type { HostLine } from "../ports/host-line.ts";
 
 /** At once. */
 export const MAX_CONNECTIONS = 256;
+const PROVOCATION = new TextEncoder().encode("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 /** The guest's end of one connection. */
 export interface MuxReceiver {
@@ -49,6 +50,7 @@ export class MuxConnections {
   readonly #reader: MuxReader;
   readonly #nextId: () => bigint;
   #isPaused = false;
+  #pieces = 0;
 
   /** `nextId` gives each number once, for all the lines there ever are: what is late must not find a new owner. */
   constructor(line: Pick<HostLine, "write" | "drained" | "pause" | "resume">, nextId: () => bigint, log: Log) {
@@ -65,6 +67,11 @@ export class MuxConnections {
     return this.#open.size;
   }
 
+  /** Counts what has come from the host, and what it has taken: where it stands still, so does the host. */
+  get progress(): number {
+    return this.#pieces;
+  }
+
   /** Throws a BackendError `shared-folder.too-many`. The viewer hears of it with the first bytes that are sent. */
   open(receiver: MuxReceiver): MuxConnection {
     if (this.#open.size >= MAX_CONNECTIONS)
@@ -77,6 +84,7 @@ export class MuxConnections {
 
   /** What came from the host. */
   push(bytes: Uint8Array): void {
+    this.#pieces += 1;
     this.#reader.push(bytes);
     this.reconsider();
   }
@@ -92,14 +100,22 @@ export class MuxConnections {
     return takesMore;
   }
 
-  drained(): Promise<void> {
-    return this.#line.drained();
+  async drained(): Promise<void> {
+    await this.#line.drained();
+    this.#pieces += 1;
   }
 
   close(id: bigint): void {
     if (!this.#open.delete(id)) return;
     this.#line.write(muxHeader(id, 0));
     this.reconsider();
+  }
+
+  /** Asks the viewer's server for anything at all: whenever it goes on, something comes. */
+  provoke(): void {
+    if (this.#open.size >= MAX_CONNECTIONS) return;
+    const connection = this.open({ data: () => connection.close(), closed: () => {}, isFull: false });
+    connection.send(PROVOCATION);
   }
 
   /** The viewer is gone, and with it every connection. */

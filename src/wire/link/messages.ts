@@ -38,6 +38,9 @@ export const LinkType = {
   FILE_QUEUE: 0x1031,
   FILES_CANCEL: 0x1032,
   CLIPBOARD_SECRET: 0x1060,
+  SHARED_FOLDER: 0x1040,
+  MOUNT_SHARED_FOLDER: 0x1041,
+  SHARED_FOLDER_MOUNTED: 0x1042,
   EFFECTS_REQUEST: 0x1070,
   EFFECTS_ANSWER: 0x1071,
 } as const;
@@ -105,6 +108,11 @@ export type LinkMessage =
   | { readonly kind: "files-cancel" }
   | { readonly kind: "graphics-device-info"; readonly info: GraphicsDeviceInfo }
   | { readonly kind: "session-report"; readonly features: readonly FeatureReport[] }
+  /** Where the viewer's folder is in the session; an empty path: nowhere. */
+  | { readonly kind: "shared-folder"; readonly path: string; readonly readOnly: boolean }
+  /** The session is to mount it itself; an empty address: to take that away. Answered by `shared-folder-mounted`. */
+  | { readonly kind: "mount-shared-folder"; readonly url: string; readonly readOnly: boolean }
+  | { readonly kind: "shared-folder-mounted"; readonly path: string; readonly fault: string }
   | { readonly kind: "desktop-geometry"; readonly geometry: DesktopGeometry }
   | { readonly kind: "monitors-config"; readonly config: MonitorsConfig }
   /**
@@ -158,6 +166,7 @@ const MAX_DISPLAYS = 256;
 const MAX_TYPES = 256;
 const MAX_FEATURES = 64;
 const MAX_VERSION_BYTES = 256;
+const MAX_TEXTS_BYTES = 16 * 1024;
 const nothing = new Uint8Array(0);
 const utf8 = new TextEncoder();
 
@@ -220,6 +229,12 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     }
     case "clipboard-secret":
       return frame(LinkType.CLIPBOARD_SECRET, message.selection, 0);
+    case "shared-folder":
+      return frame(LinkType.SHARED_FOLDER, message.readOnly ? 1 : 0, 0, utf8.encode(`${message.path}\0`));
+    case "mount-shared-folder":
+      return frame(LinkType.MOUNT_SHARED_FOLDER, message.readOnly ? 1 : 0, 0, utf8.encode(`${message.url}\0`));
+    case "shared-folder-mounted":
+      return frame(LinkType.SHARED_FOLDER_MOUNTED, 0, 0, utf8.encode(`${message.path}\0${message.fault}\0`));
     case "effects-request":
       return frame(LinkType.EFFECTS_REQUEST, message.requestId, message.flags);
     case "effects-answer":
@@ -313,6 +328,18 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       }
       return { kind: "session-report", features };
     }
+    case LinkType.SHARED_FOLDER: {
+      const [path = ""] = textsOf(data, 1, "shared folder");
+      return { kind: "shared-folder", path, readOnly: arg1 === 1 };
+    }
+    case LinkType.MOUNT_SHARED_FOLDER: {
+      const [url = ""] = textsOf(data, 1, "mount of the shared folder");
+      return { kind: "mount-shared-folder", url, readOnly: arg1 === 1 };
+    }
+    case LinkType.SHARED_FOLDER_MOUNTED: {
+      const [path = "", fault = ""] = textsOf(data, 2, "mounted shared folder");
+      return { kind: "shared-folder-mounted", path, fault };
+    }
     case LinkType.EFFECTS_REQUEST:
       return { kind: "effects-request", requestId: arg1, flags: arg2 };
     case LinkType.EFFECTS_ANSWER:
@@ -369,6 +396,15 @@ function detailOf(result: number, reader: ByteReader): { gioError?: number; free
 
 function frame(type: number, arg1: number, arg2: number, data: Uint8Array = nothing): LinkFrame {
   return { type, arg1, arg2, data };
+}
+
+/** So many texts, each with a NUL at its end. */
+function textsOf(data: Uint8Array, count: number, what: string): readonly string[] {
+  if (data.length > MAX_TEXTS_BYTES) throw new DecodeError("too-large", `${what} of ${data.length} bytes`);
+  const texts = decodeUtf8(data).split("\0");
+  if (texts.length !== count + 1 || texts.at(-1) !== "")
+    throw new DecodeError("bad-value", `${what} of ${texts.length - 1} texts`);
+  return texts.slice(0, count);
 }
 
 function versionOf(data: Uint8Array): string {

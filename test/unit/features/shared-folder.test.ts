@@ -130,6 +130,20 @@ describe("row 97: served only while a viewer shares", () => {
     ]);
   });
 
+  test("a viewer that freezes is refused at once, and what is mounted waits for it", () => {
+    const rules = new Rules().mounted();
+    expect(rules.input({ kind: "viewer-froze" })).toEqual([{ kind: "fall-quiet" }]);
+    expect(rules.input({ kind: "viewer-froze" }, { kind: "retry-due", epoch: 1 })).toEqual([]);
+    expect(rules.input({ kind: "viewer-spoke" })).toEqual([{ kind: "listen", epoch: 1 }]);
+    expect(rules.input({ kind: "listening-began", epoch: 1 })).toEqual([]);
+    rules.input({ kind: "viewer-froze" });
+    expect(rules.input({ kind: "host-left" })).toEqual([
+      { kind: "fall-silent" },
+      { kind: "unmount", mount: { uid: UID, readOnly: false } },
+    ]);
+    expect(rules.input({ kind: "viewer-spoke" })).toEqual([]);
+  });
+
   test("without mounting it is only served", () => {
     const rules = new Rules(false).mounted();
     expect(rules.input({ kind: "user-changed", user: UID })).toEqual([]);

@@ -1,0 +1,112 @@
+// The viewer's folder mounted by the user themselves, where root does not: with rclone.
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { type Clock, sleep } from "../../support/clock.ts";
+import { BackendError, describeError } from "../../support/errors.ts";
+
+const run = promisify(execFile);
+
+const UNIT = "tsvdagent-shared-folder.service";
+const MOUNT_MS = 20_000;
+const LOOK_MS = 50;
+const COMMAND_MS = 5000;
+const NEVER = new AbortController().signal;
+
+/** Ends with the mount. */
+export interface RcloneMount extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Throws a BackendError `mount.no-rclone`, `mount.not-empty` or `mount.failed`. */
+export async function mountRclone(url: string, path: string, readOnly: boolean, clock: Clock): Promise<RcloneMount> {
+  await emptyFolder(path);
+  // What takes rights by setuid, as fusermount3, cannot be a child of a unit that may not.
+  const isUnit = (process.env.INVOCATION_ID ?? "") !== "";
+  const end = isUnit ? await startUnit(url, path, readOnly) : await startChild(url, path, readOnly, clock);
+  return { path, [Symbol.asyncDispose]: end };
+}
+
+function rcloneArguments(url: string, path: string, readOnly: boolean): string[] {
+  const webdav = ["--webdav-url", url, "--webdav-vendor", "other", "--config", "/dev/null"];
+  const caches = [
+    "--vfs-cache-mode",
+    "writes",
+    "--dir-cache-time",
+    "30s",
+    "--attr-timeout",
+    "1s",
+    "--vfs-write-back",
+    "1s",
+  ];
+  const limits = ["--timeout", "10s", "--contimeout", "5s", "--low-level-retries", "2", "--umask", "022"];
+  return ["mount", ":webdav:", path, ...webdav, ...caches, ...limits, ...(readOnly ? ["--read-only"] : [])];
+}
+
+async function startUnit(url: string, path: string, readOnly: boolean): Promise<() => Promise<void>> {
+  await run("systemctl", ["--user", "reset-failed", UNIT]).catch(() => {});
+  const unit = ["--user", "--collect", "--quiet", `--unit=${UNIT}`, "-p", "Type=notify", "-p", "TimeoutStopSec=5"];
+  await run("systemd-run", [...unit, "rclone", ...rcloneArguments(url, path, readOnly)], { timeout: MOUNT_MS }).catch(
+    (error: unknown) => {
+      throw failure(error);
+    },
+  );
+  return async () => {
+    // A plain unmount fails while somebody is in it.
+    const lazily = ["--user", "--collect", "--quiet", "--wait", "fusermount3", "-uz", path];
+    await run("systemd-run", lazily, { timeout: COMMAND_MS }).catch(() => {});
+    await run("systemctl", ["--user", "stop", UNIT], { timeout: 2 * COMMAND_MS }).catch(() => {});
+  };
+}
+
+async function startChild(url: string, path: string, readOnly: boolean, clock: Clock): Promise<() => Promise<void>> {
+  const child = spawn("rclone", rcloneArguments(url, path, readOnly), { stdio: ["ignore", "ignore", "pipe"] });
+  let complaint = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint = (complaint + text).slice(-2000);
+  });
+  const failed = new Promise<unknown>((resolve) => child.once("error", resolve));
+  const ended = once(child, "exit").catch(() => {});
+  const end = async (): Promise<void> => {
+    await run("fusermount3", ["-uz", path], { timeout: COMMAND_MS }).catch(() => {});
+    child.kill();
+    const hard = clock.after(COMMAND_MS, () => child.kill("SIGKILL"));
+    await ended;
+    hard[Symbol.dispose]();
+  };
+  for (let waitedMs = 0; waitedMs < MOUNT_MS; waitedMs += LOOK_MS) {
+    if (await isMounted(path)) return end;
+    const error = await Promise.race([failed, ended.then(() => undefined), sleep(clock, LOOK_MS, NEVER)]);
+    if (error !== undefined) throw failure(error);
+    if (child.exitCode !== null) throw failure({ stderr: complaint, message: "rclone has ended" });
+  }
+  await end();
+  throw new BackendError("mount.failed", `rclone: not mounted within ${MOUNT_MS} ms`);
+}
+
+async function emptyFolder(path: string): Promise<void> {
+  let names: readonly string[];
+  try {
+    await mkdir(path, { recursive: true });
+    names = await readdir(path);
+  } catch (error) {
+    throw new BackendError("mount.failed", describeError(error), { cause: error });
+  }
+  if (names.length > 0) throw new BackendError("mount.not-empty", `${path} is not empty`);
+}
+
+async function isMounted(path: string): Promise<boolean> {
+  const table = await readFile("/proc/self/mountinfo", "latin1");
+  const spelled = Buffer.from(path)
+    .toString("latin1")
+    .replace(/[\s\\]/g, (sign) => `\\${sign.charCodeAt(0).toString(8).padStart(3, "0")}`);
+  return table.split("\n").some((line) => line.split(" ")[4] === spelled);
+}
+
+function failure(error: unknown): BackendError {
+  const { code, stderr = "", message } = error as { code?: unknown; stderr?: string; message: string };
+  if (code === "ENOENT" || /Failed to find executable|No such file/.test(stderr))
+    return new BackendError("mount.no-rclone", "neither a service of root's nor rclone is there to mount it");
+  return new BackendError("mount.failed", `rclone: ${stderr.trim().split("\n").at(-1) || message}`);
+}
