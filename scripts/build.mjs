@@ -85,3 +85,14 @@ await build({
   logLevel: "warning",
 });
 await chmod(outfile, 0o755);
+
+const reference = await build({
+  entryPoints: ["scripts/reference/write.ts"],
+  bundle: true,
+  write: false,
+  platform: "node",
+  format: "esm",
+  logLevel: "warning",
+});
+const { writeReference } = await import(`data:text/javascript,${encodeURIComponent(reference.outputFiles[0].text)}`);
+await writeReference("dist", version);

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { ConfigError } from "../support/errors.ts";
 import { logLevels } from "../support/log.ts";
 
-interface Option {
+export interface Option {
   /** What stands for the value in --help; absent for a switch. */
   readonly value?: string;
   readonly about: string;
@@ -93,7 +93,7 @@ export function warnOfUnbuilt(options: object, log: { warn(text: string): void }
 
 const mountHelperOptions = { ...configured, ...asked } as const satisfies Record<string, Option>;
 
-const commands = {
+export const commands = {
   daemon: { about: "the ports and the rules, for whichever session is on the screen", options: daemonOptions },
   session: { about: "one desktop session's agent", options: sessionOptions },
   run: { about: "daemon and session in one process, in the foreground", options: runOptions },

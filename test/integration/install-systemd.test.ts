@@ -57,7 +57,8 @@ function machine(): TempDir {
   const root = makeTempDir("machine");
   const folders = ["sysusers.d", "modules-load.d", "udev/rules.d", "systemd/system", "systemd/user"];
   for (const folder of folders) mkdirSync(root.join(`etc/${folder}`), { recursive: true });
-  for (const folder of ["lib", "bin"]) mkdirSync(root.join(`usr/local/${folder}`), { recursive: true });
+  for (const folder of ["lib", "bin", "share/man", "share/zsh"])
+    mkdirSync(root.join(`usr/local/${folder}`), { recursive: true });
   writeFileSync(root.join("etc/udev/rules.d/99-other.rules"), "");
   writeFileSync(root.join("etc/systemd/system/other.service"), "");
   return root;
@@ -66,7 +67,14 @@ function machine(): TempDir {
 /** A tree of our own to spoil: what the script needs of this one, with the same packages. */
 function treeCopy(): TempDir {
   const tree = makeTempDir("tree");
-  for (const name of ["scripts/install-systemd", "packaging", "package.json", "LICENSE", "dist"]) {
+  for (const name of [
+    "scripts/install-systemd",
+    "scripts/program-files.mjs",
+    "packaging",
+    "package.json",
+    "LICENSE",
+    "dist",
+  ]) {
     cpSync(name, tree.join(name), { recursive: true });
   }
   symlinkSync(join(process.cwd(), "node_modules"), tree.join("node_modules"));
@@ -129,6 +137,11 @@ describe("install", () => {
       "etc/udev/rules.d/71-tsvdagent.rules",
       "etc/sysusers.d/tsvdagent.conf",
       "etc/modules-load.d/tsvdagent.conf",
+      "usr/local/share/man/man1/tsvdagent.1",
+      "usr/local/share/man/man5/tsvdagent.toml.5",
+      "usr/local/share/bash-completion/completions/tsvdagent",
+      "usr/local/share/zsh/site-functions/_tsvdagent",
+      "usr/local/share/fish/vendor_completions.d/tsvdagent.fish",
     ]) {
       expect(lstatSync(root.join(path)).mode & 0o777, path).toBe(path === LAUNCHER ? 0o755 : 0o644);
       expect(readFileSync(root.join(path), "utf8"), path).not.toMatch(/@tsvdagent@|XXXX/);

@@ -15,6 +15,8 @@ const run = promisify(execFile);
 const PID_FILES = "/run/mount.davfs";
 /** Where the daemon serves it. */
 const URL = "http://127.0.0.1:9843/";
+/** Where mount looks for it: on NixOS, in the folder of what keeps its rights. */
+const HELPERS = ["/sbin/mount.davfs", "/run/wrappers/bin/mount.davfs"];
 /** davfs2 waits for 30 s where nobody answers. */
 const MOUNT_MS = 20_000;
 /** For davfs2's process to write down what it has not sent. */
@@ -60,7 +62,8 @@ export async function accountOf(uid: number): Promise<Account> {
  * `mount.not-owned` or `mount.failed`.
  */
 export async function mountDavfs(account: Account, folder: string, readOnly: boolean): Promise<string> {
-  if (!(await isThere("/sbin/mount.davfs"))) throw new BackendError("mount.no-davfs", "davfs2 is not installed");
+  if (!(await Promise.all(HELPERS.map(isThere))).includes(true))
+    throw new BackendError("mount.no-davfs", "davfs2 is not installed");
   await unmountDavfs(account.uid);
   const target = join(account.home, folder);
   // As the user: root's right to make folders would be the user's to lead astray.

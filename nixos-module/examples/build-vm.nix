@@ -1,0 +1,5 @@
+# To be written under virtualisation.vmVariant.
+{
+  virtualisation.tsvdagentVm.enable = true;
+  virtualisation.tsvdagentVm.video = "qxl";
+}

@@ -1,0 +1,6 @@
+{
+  virtualisation.libvirtd.enable = true;
+
+  virtualisation.tsvdagentHost.enable = true;
+  virtualisation.tsvdagentHost.usbRedirection = true;
+}
