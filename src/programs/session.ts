@@ -19,6 +19,8 @@ const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2000;
 /** A desktop that is away for longer is looked for anew: the next may have another name. */
 const DESKTOP_AWAY_MS = 3000;
+/** The same for one that has just been found: its server may be busy with its start, and so may we. */
+const DESKTOP_BEGINS_MS = 15_000;
 
 /**
  * Resolves when the signal is aborted and everything has been given back, or another process serves this session
@@ -105,12 +107,14 @@ interface Serving {
 async function serve(settings: SessionSettings, path: string, log: Log, { stop, mayBeAway }: Serving): Promise<void> {
   const gone = new AbortController();
   let absence: Disposable | undefined;
-  const seen = (isThere: boolean): void => {
-    absence?.[Symbol.dispose]();
-    absence = isThere || mayBeAway ? undefined : systemClock.after(DESKTOP_AWAY_MS, () => gone.abort());
+  const wait = (ms: number): void => {
+    absence = mayBeAway ? undefined : systemClock.after(ms, () => gone.abort());
   };
-  seen(false);
-  const half = new SessionHalf(settings, systemClock, log, seen);
+  wait(DESKTOP_BEGINS_MS);
+  const half = new SessionHalf(settings, systemClock, log, (isThere) => {
+    absence?.[Symbol.dispose]();
+    if (!isThere) wait(DESKTOP_AWAY_MS);
+  });
   await using _joined = new Joined(half, path, log);
   await aborted(AbortSignal.any([stop, gone.signal]));
   absence?.[Symbol.dispose]();

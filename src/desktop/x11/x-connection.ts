@@ -135,6 +135,8 @@ export class XConnection implements AsyncDisposable {
       const randr = await required<x11.Randr>(stream, (callback) => client.client.require("randr", callback)).catch(
         () => undefined,
       );
+      // Closed meanwhile: a server without RandR is something else, and nobody would hear of this end again.
+      if (stream.destroyed) throw new Error("the connection was closed");
       return new XConnection(client, fixes, randr);
     } catch (error) {
       client.client.stream.destroy();

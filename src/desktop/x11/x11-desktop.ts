@@ -163,6 +163,7 @@ export class X11Desktop implements AsyncDisposable {
     if (selections.length === 0) return undefined;
     const hangUp = (): void => void x[Symbol.asyncDispose]();
     signal.addEventListener("abort", hangUp);
+    if (signal.aborted) hangUp();
     try {
       return await X11Clipboard.start(x, this.#events.clipboard, { selections, clock, log: log.of("clipboard") });
     } finally {
