@@ -1,5 +1,6 @@
 // The other end of the port: what spice-server, or QEMU's own agent end, says and does to a guest agent.
 // Strict where the real ones are: what makes them drop an agent is recorded here as a violation, and drops it too.
+import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { AgentCap, ChunkPort } from "../../src/wire/agent-constants.ts";
 import { encodeChunks } from "../../src/wire/agent-frame.ts";
@@ -103,6 +104,11 @@ export class FakeHost {
   /** Any bytes, well formed or not. */
   raw(bytes: Uint8Array): void {
     if (!this.#duplex.destroyed) this.#duplex.write(bytes);
+  }
+
+  /** Resolves when the guest has taken so much that there is room for more. Throws when the port is closed meanwhile. */
+  async drained(): Promise<void> {
+    if (this.#duplex.writableNeedDrain) await once(this.#duplex, "drain");
   }
 
   /** The next message of this name that no earlier call has returned. Throws after `timeoutMs`. */

@@ -6,6 +6,7 @@ import type { StatusReport } from "../../src/programs/status-report.ts";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { type Agent, program, startAgent } from "./peers/agent.ts";
 import { startMonitorsTailProxy } from "./peers/monitors-tail-proxy.ts";
+import { makePicture, pictureDifference } from "./peers/pixbuf.ts";
 import type { PeerProcess } from "./peers/processes.ts";
 import { SpiceClient } from "./peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
@@ -16,7 +17,7 @@ import { pointerPosition } from "./peers/x-pointer.ts";
 import { readScreen } from "./peers/x-screen.ts";
 import { startXspice, type Xspice } from "./peers/xspice.ts";
 
-const TEXT = ClipboardType.UTF8_TEXT;
+const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP } = ClipboardType;
 const MIB = 1024 * 1024;
 /** From a fault to everything at work again. */
 const BACK_MS = 5000;
@@ -121,6 +122,28 @@ async function everythingWorks(bytes: number): Promise<void> {
   await guestToViewer(file);
 }
 
+/** A bitmap both ways, as it is and as PNG. */
+async function picturesWork(options: { readonly asPng: boolean }): Promise<void> {
+  const file = dir.join("picture.bmp");
+  await makePicture(file, "bmp", 300, 200);
+  await viewer.provide(0, BMP, { mode: "data", file });
+  await viewer.grab(0, [BMP]);
+  const isOffered = async () => (await clipboardTargets(xspice.display)).includes("image/bmp");
+  await until("the viewer's picture to be on offer", isOffered, BACK_MS);
+  expect((await pasteToFile(xspice.display, dir.join("pasted"), { target: "image/bmp" })).md5).toBe(
+    await md5OfFile(file),
+  );
+  if (options.asPng) {
+    await pasteToFile(xspice.display, dir.join("as-png"), { target: "image/png" });
+    expect(await pictureDifference(dir.join("as-png"), file)).toBe(0);
+  }
+  const sinceMs = monotonicMs();
+  await using _ = await copyFile(xspice.display, file, { target: "image/bmp" });
+  await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
+  expect((await viewer.request(0, BMP)).md5).toBe(await md5OfFile(file));
+  if (options.asPng) expect(await pictureDifference((await viewer.request(0, PNG)).file, file)).toBe(0);
+}
+
 /** For an offer to be known everywhere; of upstream's halves nobody can be asked. */
 async function connected(spicePort = xspice.spicePort): Promise<void> {
   await viewer.connect(spicePort, { maxClipboardBytes: -1 });
@@ -136,6 +159,7 @@ describe("rows 82, 83: halves of ours and of upstream's work together", () => {
     await resize(1283, 721);
     await resize(1024, 768);
     for (const bytes of [1, 1024, MIB, 5 * MIB]) await everythingWorks(bytes);
+    await picturesWork({ asPng: true });
   });
 
   test("our daemon with spice-vdagent, which stays with the version it is told", async () => {
@@ -147,6 +171,8 @@ describe("rows 82, 83: halves of ours and of upstream's work together", () => {
     await resize(1280, 720);
     await resize(1024, 768);
     for (const bytes of [1, 1024, MIB, 5 * MIB]) await everythingWorks(bytes);
+    // Theirs makes no PNG.
+    await picturesWork({ asPng: false });
     expect((await status()).sessions).toEqual([expect.objectContaining({ link: "plain", version: null })]);
   });
 
@@ -167,6 +193,7 @@ describe("rows 82, 83: halves of ours and of upstream's work together", () => {
     await resize(1283, 721);
     await resize(1024, 768);
     for (const bytes of [1, 1024, MIB, 5 * MIB]) await everythingWorks(bytes);
+    await picturesWork({ asPng: true });
   });
 });
 

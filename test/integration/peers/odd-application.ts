@@ -5,8 +5,8 @@ import { within } from "./until.ts";
 export interface OddOwner {
   /** What it says it offers; "nonsense": a list of targets that is none. */
   readonly targets: readonly string[] | "nonsense";
-  /** What it does when one of them is asked for. */
-  readonly answers: "never" | "refuse" | "no-property" | "stalled-incr" | "die";
+  /** What it does when one of them is asked for; or its texts, by target. */
+  readonly answers: "never" | "refuse" | "no-property" | "stalled-incr" | "die" | Readonly<Record<string, string>>;
 }
 
 const SELECTION_REQUEST = 30;
@@ -52,11 +52,17 @@ export class OddApplication implements AsyncDisposable {
     const [clipboard, targetsAtom, atom, incr, text] = await Promise.all(
       ["CLIPBOARD", "TARGETS", "ATOM", "INCR", "UTF8_STRING"].map((name) => this.#atom(name)),
     );
+    const texts = new Map<number, string>();
+    if (typeof answers === "object")
+      for (const [name, given] of Object.entries(answers)) texts.set(await this.#atom(name), given);
     this.#listener = (event) => {
       if (event.type !== SELECTION_REQUEST) return;
       if (event.target === targetsAtom) {
         if (targets === "nonsense") this.#put(event, text ?? 0, 8, Buffer.from("no list"));
         else this.#put(event, atom ?? 0, 32, longs([targetsAtom ?? 0, ...list]));
+        this.#notify(event, event.property);
+      } else if (texts.has(event.target)) {
+        this.#put(event, event.target, 8, Buffer.from(texts.get(event.target) ?? ""));
         this.#notify(event, event.property);
       } else if (answers === "refuse") this.#notify(event, 0);
       else if (answers === "no-property") this.#notify(event, event.property);

@@ -367,19 +367,28 @@ function incremental(
   };
 }
 
-/** The same content in pieces of exactly `size` bytes, but for the last. */
+/**
+ * The same content in pieces of exactly `size` bytes, but for the last. A piece is overwritten two pieces later: what is
+ * thrown away after each would be collected late, and hundreds of megabytes go by.
+ */
 async function* slices(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
-  let waiting: Uint8Array[] = [];
-  let bytes = 0;
+  const buffers: Buffer[] = [];
+  let turn = 0;
+  let filled = 0;
   for await (const piece of content) {
-    waiting.push(piece);
-    bytes += piece.length;
-    while (bytes >= size) {
-      const joined = Buffer.concat(waiting, bytes);
-      yield joined.subarray(0, size);
-      waiting = [joined.subarray(size)];
-      bytes -= size;
+    for (let at = 0; at < piece.length; ) {
+      buffers[turn] ??= Buffer.allocUnsafeSlow(size);
+      const part = piece.subarray(at, at + size - filled);
+      buffers[turn]?.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < size) continue;
+      const full = buffers[turn];
+      turn = 1 - turn;
+      filled = 0;
+      if (full !== undefined) yield full;
     }
   }
-  if (bytes > 0) yield Buffer.concat(waiting, bytes);
+  const last = buffers[turn];
+  if (filled > 0 && last !== undefined) yield last.subarray(0, filled);
 }

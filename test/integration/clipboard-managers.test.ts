@@ -1,0 +1,82 @@
+// Clipboard managers keep what others copy by taking it over: that must not come back to the viewer as a copy of its own.
+import { writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ClipboardType } from "../../src/wire/agent-constants.ts";
+import { type Agent, startAgentOf } from "./peers/agent.ts";
+import { startClipboardManager } from "./peers/clipboard-manager.ts";
+import { SpiceClient } from "./peers/spice-client.ts";
+import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
+import { monotonicMs, sleep, until } from "./peers/until.ts";
+import { clipboardTargets, copyFile, md5OfFile, pasteToFile } from "./peers/x-clipboard.ts";
+import { startXspice, type Xspice } from "./peers/xspice.ts";
+
+const TEXT = ClipboardType.UTF8_TEXT;
+/** For a manager to do what it does: they look every half second at the latest. */
+const QUIET_MS = 2000;
+
+let xspice: Xspice;
+let viewer: SpiceClient;
+let agent: Agent;
+let folder: TempDir;
+
+beforeEach(async () => {
+  folder = makeTempDir("clipboard-managers");
+  xspice = await startXspice();
+  viewer = await SpiceClient.start();
+  agent = await startAgentOf(xspice);
+  await viewer.connect(xspice.spicePort);
+  await viewer.waitForAgent();
+  await agent.untilLogged(/display: connected/);
+});
+
+afterEach(async () => {
+  await agent?.[Symbol.asyncDispose]();
+  await viewer?.[Symbol.asyncDispose]();
+  await xspice?.[Symbol.asyncDispose]();
+  folder?.[Symbol.dispose]();
+});
+
+function textFile(name: string, text: string): string {
+  const file = folder.join(name);
+  writeFileSync(file, text);
+  return file;
+}
+
+async function viewerCopies(file: string): Promise<void> {
+  await viewer.provide(0, TEXT, { mode: "data", file });
+  await viewer.grab(0, [TEXT]);
+}
+
+async function grabsWithin(ms: number, sinceMs: number): Promise<number> {
+  await sleep(ms);
+  return viewer.events.all("clipboard-grab", sinceMs).filter(({ selection }) => selection === 0).length;
+}
+
+describe.each(["parcellite", "xfce4-clipman"] as const)("row 64: with %s", (name) => {
+  test("the viewer's text does not come back to it; copies of either side still pass", async () => {
+    await using manager = await startClipboardManager(name, xspice.display, folder.join("home"));
+    for (const word of ["first", "second", "first"]) {
+      const file = textFile("viewer", `the viewer's ${word} text: Grüße 🙂`);
+      const sinceMs = monotonicMs();
+      await viewerCopies(file);
+      // It looks at what is copied as soon as it is.
+      await viewer.waitFor("clipboard-request", ({ selection }) => selection === 0, { sinceMs });
+      expect(await grabsWithin(QUIET_MS, sinceMs)).toBe(0);
+      const pasted = await pasteToFile(xspice.display, folder.join("pasted"), {});
+      expect(pasted.md5).toBe(await md5OfFile(file));
+    }
+    const own = textFile("guest", "the guest's own text");
+    const sinceMs = monotonicMs();
+    const owner = await copyFile(xspice.display, own);
+    await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
+    expect((await viewer.request(0, TEXT)).md5).toBe(await md5OfFile(own));
+    expect(await grabsWithin(QUIET_MS, sinceMs)).toBeLessThanOrEqual(2);
+    await owner[Symbol.asyncDispose]();
+    // The other keeps only what an application asks it to.
+    if (name === "parcellite") {
+      await until("the text to be kept", async () => (await clipboardTargets(xspice.display)).length > 0, 5000);
+      expect((await viewer.request(0, TEXT)).md5).toBe(await md5OfFile(own));
+    }
+    expect(manager.exit).toBeUndefined();
+  });
+});
