@@ -55,6 +55,8 @@ export class DisplayFollower implements AsyncDisposable {
   #viewer: MonitorsConfig | undefined;
   /** What was plugged in when it was last looked at. */
   #plugged: string | undefined;
+  /** Those that had an output then. */
+  #displays: readonly number[] | undefined;
   /** What is there by our doing. */
   #set: { readonly layout: Layout; readonly atMs: number } | undefined;
   #repeats = 0;
@@ -139,7 +141,13 @@ export class DisplayFollower implements AsyncDisposable {
     let state = await this.#display.state();
     if (state.plugged.length > 0) this.#options.desktopsOwn();
     const plugged = JSON.stringify(state.plugged);
-    if (state.plugged.length === 0 || plugged === this.#plugged) return this.#defend(state);
+    if (state.plugged.length === 0 || plugged === this.#plugged) {
+      const [before, now] = [this.#displays, state.limits.displays];
+      this.#displays = now;
+      // One that the viewer may have asked for in vain.
+      const isNew = before !== undefined && now.some((displayId) => !before.includes(displayId));
+      return isNew && this.#viewer !== undefined ? this.#follow(this.#viewer) : this.#defend(state);
+    }
     const wanted = this.#hotplugged(state);
     const owner = this.#options.desktopsOwn();
     if (wanted !== undefined && !sameLayout(wanted, state.layout) && owner !== undefined) {

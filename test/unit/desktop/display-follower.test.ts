@@ -20,6 +20,7 @@ function wish(width: number, height: number): MonitorsConfig {
 /** A desktop that takes its time, and refuses what it is told to refuse. */
 class FakeDisplay implements DesktopDisplay {
   layout = layoutOf(1024, 768);
+  displays: readonly number[] = [0, 1, 2, 3];
   plugged: readonly PluggedDisplay[] = [];
   turns: ReadonlyMap<number, Turn> = new Map();
   readonly dpis: (number | undefined)[] = [];
@@ -32,7 +33,7 @@ class FakeDisplay implements DesktopDisplay {
   async state(): Promise<DisplayState> {
     await tick();
     if (this.lost !== undefined) throw new BackendError(this.lost, "no state");
-    const limits = { displays: [0, 1, 2, 3], minWidth: 8, minHeight: 8, maxWidth: 4096, maxHeight: 4096 };
+    const limits = { displays: this.displays, minWidth: 8, minHeight: 8, maxWidth: 4096, maxHeight: 4096 };
     return { limits, layout: this.layout, turns: this.turns, plugged: this.plugged };
   }
 
@@ -542,6 +543,18 @@ describe("what the user has chosen survives a resize", () => {
     await undo(all, heads([800, 600, 640, 0], [640, 480, 0, 0]));
     await all.ask([800, 600]);
     await request(all, two(800));
+    expect(all.display.layout).toEqual(heads([800, 600, 0, 0], [640, 480, 800, 0]));
+  });
+
+  test("what was asked of an output that was not there is done when it comes", async () => {
+    await using all = following();
+    all.display.displays = [0];
+    await undo(all, layoutOf(1024, 768));
+    await request(all, two(800));
+    expect(all.display.layout).toEqual(heads([800, 600, 0, 0]));
+    all.clock.advance(60_000);
+    all.display.displays = [0, 1];
+    await undo(all, all.display.layout);
     expect(all.display.layout).toEqual(heads([800, 600, 0, 0], [640, 480, 800, 0]));
   });
 
