@@ -38,6 +38,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   try {
+    // A guest is another machine's affair: what starts one is not loaded without need.
+    if (options.guest) return await (await import("./measure-guest.ts")).benchGuest(options);
     return await bench(options);
   } catch (error) {
     console.error(`\nbench: ${error instanceof Error ? error.message : error}`);

@@ -14,6 +14,7 @@ each with one of them and a real SPICE client; runs alternate between the two.
   --idle-seconds N    how long the idle agents are watched [60]
   --proxy             texts, too, go through the proxy that resizing needs (it cuts the millimetres out of the viewer's
                       messages, which Debian's agent does not take)
+  --guest             instead of all that: the screen of a guest in QEMU (npm run pretest:vm installs what it takes)
   --json FILE         where the results and all samples go [bench.json]
   --help              show this text
 
@@ -26,6 +27,7 @@ export interface BenchOptions {
   readonly sizesMib: readonly number[];
   readonly idleSeconds: number;
   readonly proxy: boolean;
+  readonly guest: boolean;
   readonly json: string;
   readonly help: boolean;
 }
@@ -40,6 +42,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       sizes: { type: "string", default: "1,20,50" },
       "idle-seconds": { type: "string", default: "60" },
       proxy: { type: "boolean", default: false },
+      guest: { type: "boolean", default: false },
       json: { type: "string", default: "bench.json" },
       help: { type: "boolean", default: false },
     },
@@ -52,6 +55,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     sizesMib: values.sizes.split(",").map((size) => positive("--sizes", size)),
     idleSeconds: positive("--idle-seconds", values["idle-seconds"]),
     proxy: values.proxy,
+    guest: values.guest,
     json: values.json,
     help: values.help,
   };
