@@ -9,12 +9,15 @@ import type {
   Paste,
   PasteAnswer,
 } from "../features/desktop-clipboard.ts";
+import { fileListTargets, fileListText } from "../features/file-list-texts.ts";
 import type { Clock } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
+import { DecodeError, joined } from "../wire/bytes.ts";
+import { decodeFileList, MAX_FILE_LIST_BYTES } from "../wire/file-list.ts";
 
 type ContentRequest = Extract<LinkControlMessage, { kind: "content-request" }>;
 type SessionClipboardMessage = Extract<
@@ -49,6 +52,8 @@ export class SessionClipboard implements DesktopClipboardEvents {
   /** The daemon's requests under way. */
   readonly #asked = new Map<number, AbortController>();
   #converter: Promise<ImageConverter> | undefined;
+  /** Where files of the viewer's are to be had; undefined: nowhere, so none are offered. */
+  #folder: string | undefined;
 
   constructor(options: SessionClipboardOptions) {
     this.#options = options;
@@ -118,6 +123,13 @@ export class SessionClipboard implements DesktopClipboardEvents {
     }
   }
 
+  /** The viewer's folder is there now, or is gone (undefined). */
+  folderMoved(path: string | undefined): void {
+    this.#folder = path;
+    for (const [selection, types] of this.#viewerOffers)
+      if (types.includes(ClipboardType.FILE_LIST)) this.#offer(selection);
+  }
+
   // What the desktop tells
 
   copied(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void {
@@ -144,6 +156,8 @@ export class SessionClipboard implements DesktopClipboardEvents {
   async paste({ selection, target, signal }: Paste): Promise<PasteAnswer | undefined> {
     const type = typeOfTarget(target);
     const offered = this.#viewerOffers.get(selection) ?? [];
+    if (this.#fileTargets(offered).some((name) => name.toLowerCase() === target.toLowerCase()))
+      return this.#pasteFiles(selection, target, signal);
     if (type === undefined || signal.aborted || this.#link === undefined) return undefined;
     if (type !== ClipboardType.IMAGE_PNG || offered.includes(type)) return this.#ask(selection, type, signal);
     const source = pngSource(offered);
@@ -152,6 +166,47 @@ export class SessionClipboard implements DesktopClipboardEvents {
     const converter = await this.#imageConverter();
     // Not before it is known to be a picture: until then the application can still be refused.
     return this.#begun(converter.toPng(answer.content, signal));
+  }
+
+  async #pasteFiles(
+    selection: ClipboardSelection,
+    target: string,
+    signal: AbortSignal,
+  ): Promise<PasteAnswer | undefined> {
+    const answer = await this.#ask(selection, ClipboardType.FILE_LIST, signal);
+    const folder = this.#folder;
+    if (answer === undefined || folder === undefined) return undefined;
+    try {
+      const pieces: Uint8Array[] = [];
+      let bytes = 0;
+      for await (const piece of answer.content) {
+        bytes += piece.length;
+        if (bytes > MAX_FILE_LIST_BYTES) throw new DecodeError("too-large", `more than ${MAX_FILE_LIST_BYTES} bytes`);
+        pieces.push(piece);
+      }
+      const text = fileListText(decodeFileList(joined(pieces)), folder, target);
+      if (text === undefined) return undefined;
+      const content = new TextEncoder().encode(text);
+      return {
+        bytes: content.length,
+        content: (async function* () {
+          yield content;
+        })(),
+      };
+    } catch (error) {
+      if (!(error instanceof BackendError || error instanceof DecodeError)) throw error;
+      this.#log.warn(`the viewer's files are not pasted: ${describeError(error)}`);
+      return undefined;
+    }
+  }
+
+  /** What file managers may ask for; text of the viewer's own goes before the one that looks like text. */
+  #fileTargets(types: readonly number[]): readonly string[] {
+    if (this.#folder === undefined || !types.includes(ClipboardType.FILE_LIST)) return [];
+    return fileListTargets.filter((target) => {
+      const type = typeOfTarget(target);
+      return type === undefined || !types.includes(type);
+    });
   }
 
   async #begun(content: AsyncGenerator<Uint8Array>): Promise<PasteAnswer | undefined> {
@@ -260,8 +315,9 @@ export class SessionClipboard implements DesktopClipboardEvents {
 
   #offer(selection: ClipboardSelection): void {
     const types = this.#viewerOffers.get(selection) ?? [];
-    if (types.length === 0) this.#desktop?.withdraw(selection);
-    else this.#desktop?.offer(selection, targetsOfTypes(withPng(types)), this.#options.markReceived);
+    const targets = [...this.#fileTargets(types), ...targetsOfTypes(withPng(types))];
+    if (targets.length === 0) this.#desktop?.withdraw(selection);
+    else this.#desktop?.offer(selection, targets, this.#options.markReceived);
   }
 
   /** What of it the user lets pass. */

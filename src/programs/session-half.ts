@@ -53,7 +53,9 @@ export class SessionHalf implements AsyncDisposable {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
-    this.#sharedFolder = new SessionSharedFolder(settings.sharedFolder, clock, log, () => {});
+    this.#sharedFolder = new SessionSharedFolder(settings.sharedFolder, clock, log, (path) =>
+      this.#clipboard.folderMoved(path),
+    );
     const { display, clipboard, markReceived, resize, dpi, effects, files } = settings;
     this.#effects = new SessionEffects({
       isEnabled: effects,

@@ -20,24 +20,24 @@ export class SessionSharedFolder implements AsyncDisposable {
   readonly #settings: SessionSharedFolderSettings;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #moved: () => void;
+  readonly #moved: (path: string | undefined) => void;
   #link: LinkConnection | undefined;
   #path: string | undefined;
   #mount: RcloneMount | undefined;
   /** Mounts and bookmarks come and go one after the other. */
   #work: Promise<void> = Promise.resolve();
 
-  /** `moved` is told when `path` has changed. */
-  constructor(settings: SessionSharedFolderSettings, clock: Clock, log: Log, moved: () => void) {
+  /** `moved` is told where the root of the viewer's folder is, whenever that changes. */
+  constructor(
+    settings: SessionSharedFolderSettings,
+    clock: Clock,
+    log: Log,
+    moved: (path: string | undefined) => void,
+  ) {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log.of("shared folder");
     this.#moved = moved;
-  }
-
-  /** Where the root of the viewer's folder is now. */
-  get path(): string | undefined {
-    return this.#path;
   }
 
   attach(link: LinkConnection): void {
@@ -67,7 +67,7 @@ export class SessionSharedFolder implements AsyncDisposable {
   #isAt(path: string | undefined): void {
     if (path === this.#path) return;
     this.#path = path;
-    this.#moved();
+    this.#moved(path);
     if (this.#settings.bookmark) this.#afterWork(() => this.#bookmark(path));
   }
 

@@ -25,6 +25,7 @@ const typeNumbers: Readonly<Record<Config["clipboard"]["types"][number], number>
   bmp: ClipboardType.IMAGE_BMP,
   tiff: ClipboardType.IMAGE_TIFF,
   jpeg: ClipboardType.IMAGE_JPG,
+  files: ClipboardType.FILE_LIST,
 };
 const WEBDAV_DEVICE = "/dev/virtio-ports/org.spice-space.webdav.0";
 /** Where spice-webdavd serves it, so that everybody's bookmarks stay good. */

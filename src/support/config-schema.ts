@@ -69,11 +69,11 @@ const clipboardDirection: ChoiceKey<"both" | "host-to-guest" | "guest-to-host" |
   about: "Which way content may go; the host is the viewer's side.",
 };
 
-const clipboardTypes: ListKey<"text" | "png" | "bmp" | "tiff" | "jpeg"> = {
+const clipboardTypes: ListKey<"text" | "png" | "bmp" | "tiff" | "jpeg" | "files"> = {
   kind: "list",
-  default: ["text", "png", "bmp", "tiff", "jpeg"],
-  of: { choices: ["text", "png", "bmp", "tiff", "jpeg"] },
-  maxEntries: 5,
+  default: ["text", "png", "bmp", "tiff", "jpeg", "files"],
+  of: { choices: ["text", "png", "bmp", "tiff", "jpeg", "files"] },
+  maxEntries: 6,
   userMayDrop: true,
   about: "What may be exchanged.",
 };

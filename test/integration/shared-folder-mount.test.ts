@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { hostSocket } from "../fakes/host-socket.ts";
 import { shareHost } from "../fakes/share-host.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
@@ -11,13 +12,17 @@ import { freePort } from "./peers/free-port.ts";
 import { run } from "./peers/processes.ts";
 import { makeTempDir } from "./peers/temp-dir.ts";
 import { until } from "./peers/until.ts";
+import { clipboardTargets, pasteToFile } from "./peers/x-clipboard.ts";
+import { startXorgDummy } from "./peers/xorg-dummy.ts";
+
+const FILES = ClipboardType.FILE_LIST;
 
 const isMounted = (path: string): boolean => readFileSync("/proc/self/mountinfo", "latin1").includes(` ${path} `);
 const md5 = (bytes: Uint8Array): string => createHash("md5").update(bytes).digest("hex");
 
-async function startRun(home: string, port: string, device: string): Promise<Agent> {
+async function startRun(home: string, port: string, device: string, more: readonly string[] = []): Promise<Agent> {
   const listen = `127.0.0.1:${await freePort()}`;
-  const where = ["--port", port, "--uinput", "none", "--webdav-device", device, "--webdav-listen", listen];
+  const where = ["--port", port, "--uinput", "none", "--webdav-device", device, "--webdav-listen", listen, ...more];
   // As in a terminal, and not as a unit.
   return startAgent(["run", ...where], { env: { HOME: home, XDG_CONFIG_HOME: "", INVOCATION_ID: "" } });
 }
@@ -69,4 +74,45 @@ test("a folder that is not empty is left alone", async () => {
   await using agent = await startRun(home.path, port.path, host.path);
   await agent.untilLogged(/not mounted by the session: mount.not-empty/, 20_000);
   expect(readdirSync(home.join("Shared"))).toEqual(["mine"]);
+});
+
+test("row 62: files that the viewer copies are pasted as paths in the folder, while it is there", async () => {
+  using home = makeTempDir("home");
+  await using xorg = await startXorgDummy();
+  await using port = await hostSocket();
+  await using viewer = await startChezdav();
+  await using share = await shareHost(viewer.port);
+  writeFileSync(viewer.folder.join("ä b.txt"), "content");
+  await using agent = await startRun(home.path, port.path, share.path, ["--display", xorg.display]);
+  const host = await port.opened();
+  await host.connectViewer();
+  await agent.untilLogged(/mounted read-write at .*Shared by the session/, 20_000);
+  const targets = (): Promise<readonly string[]> => clipboardTargets(xorg.display);
+  host.send({ name: "CLIPBOARD_GRAB", value: { selection: 0, serial: 0, types: [ClipboardType.UTF8_TEXT, FILES] } });
+  await until("the files to be on offer", async () => (await targets()).includes("text/uri-list"), 5000);
+  expect(await targets()).toEqual(
+    expect.arrayContaining(["x-special/gnome-copied-files", "application/x-kde-cutselection", "UTF8_STRING"]),
+  );
+
+  const paste = async (target: string, list: string): Promise<string> => {
+    const answer = async (): Promise<void> => {
+      const { value } = await host.next("CLIPBOARD_REQUEST");
+      expect(value).toEqual({ selection: 0, type: FILES });
+      host.send({ name: "CLIPBOARD", value }, { data: Buffer.from(list) });
+    };
+    const to = home.join("pasted");
+    await Promise.all([answer(), pasteToFile(xorg.display, to, { target })]);
+    return readFileSync(to, "utf8");
+  };
+  const uri = `file://${home.path}/Shared/%C3%A4%20b.txt`;
+  expect(await paste("text/uri-list", "copy\0/ä b.txt\0")).toBe(`${uri}\r\n`);
+  expect(await paste("x-special/gnome-copied-files", "cut\0/ä b.txt\0")).toBe(`cut\n${uri}`);
+  expect(await paste("application/x-kde-cutselection", "cut\0/ä b.txt\0")).toBe("1");
+  // What it names is there.
+  expect(await readFile(new URL(uri), "utf8")).toBe("content");
+  await expect(paste("text/uri-list", "copy\0/../../etc/passwd\0")).rejects.toThrow();
+
+  await share.leave();
+  await until("only the text to be on offer", async () => !(await targets()).includes("text/uri-list"), 10_000);
+  expect(await targets()).toContain("UTF8_STRING");
 });

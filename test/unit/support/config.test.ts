@@ -39,7 +39,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
       enabled: true,
       primary: true,
       direction: "both",
-      types: ["text", "png", "bmp", "tiff", "jpeg"],
+      types: ["text", "png", "bmp", "tiff", "jpeg", "files"],
       "max-host-to-guest-mib": 1023,
       "max-guest-to-host-mib": 1023,
       "mark-received": false,
@@ -107,7 +107,7 @@ describe("spellings", () => {
 describe("a fault names the file, the line, the key, the value and what is allowed", () => {
   const clipboardKeys =
     "known are enabled, primary, direction, types, max-host-to-guest-mib, max-guest-to-host-mib, mark-received";
-  const types = 'a list of at most 5, each "text" or "png" or "bmp" or "tiff" or "jpeg"';
+  const types = 'a list of at most 6, each "text" or "png" or "bmp" or "tiff" or "jpeg" or "files"';
   const tables = "known are log, port, clipboard, display, volume, files, shared-folder, pointer, compat";
   test.each([
     ["an unknown table", "\n[clipbord]\nenabled = true", `FILE:2: unknown table [clipbord]: ${tables}`],
@@ -234,8 +234,8 @@ describe("a fault names the file, the line, the key, the value and what is allow
     ["a list of numbers", "[clipboard]\ntypes = [1]", `FILE:2: clipboard.types = [1]: allowed is ${types}`],
     [
       "a list that is too long",
-      `clipboard.types = [${Array(6).fill('"text"').join(",")}]`,
-      `FILE:1: clipboard.types = [${Array(6).fill('"text"').join(",")}]: allowed is ${types}`,
+      `clipboard.types = [${Array(7).fill('"text"').join(",")}]`,
+      `FILE:1: clipboard.types = [${Array(7).fill('"text"').join(",")}]: allowed is ${types}`,
     ],
     [
       "in a dotted key",
