@@ -20,9 +20,6 @@ const pngSources: readonly number[] = [ClipboardType.IMAGE_BMP, ClipboardType.IM
 export const SECRET_TARGET = "x-kde-passwordManagerHint";
 export const SECRET_VALUE = "secret";
 
-/** The types this guest can carry. */
-export const carriedTypes: readonly number[] = targetNames.map(([type]) => type);
-
 /** What an application's targets amount to: for each type the target to ask for, spelled as the application did. */
 export function typesOfTargets(targets: readonly string[]): ReadonlyMap<number, string> {
   const found = new Map<number, string>();

@@ -2,7 +2,7 @@
 // Prints the figures.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { constants, createWriteStream } from "node:fs";
+import { constants, createWriteStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChunkPort, ClipboardType } from "../../src/wire/agent-constants.ts";
@@ -76,7 +76,7 @@ async function ourPair(xspice: Xspice): Promise<Readonly<Record<string, Agent>>>
   const where = ["--port", xspice.portPath, "--uinput", `fifo:${xspice.fifoPath}`, "--no-logind"];
   const sockets = ["--socket", folder.join("session"), "--control", "none"];
   const daemon = kept(await startAgent(["daemon", ...where, ...sockets]));
-  await daemon.untilLogged(/./).catch(() => {});
+  await until("the daemon's socket", () => existsSync(folder.join("session")), 5000);
   const socket = ["--socket", folder.join("session")];
   const session = kept(await startAgent(["session", ...socket, "--display", xspice.display]));
   return { daemon, session };
