@@ -38,6 +38,11 @@ async function main(): Promise<void> {
       const { mountHelper } = await import("./programs/mount-helper.ts");
       return mountHelper(line.options, programContext(line.options.log).log);
     }
+    case "send": {
+      const { send } = await import("./programs/send.ts");
+      const say = (text: string): void => void process.stderr.write(text);
+      return send(line.options, line.operands, say, process.stderr.isTTY === true);
+    }
     case "status": {
       const { status } = await import("./programs/status.ts");
       return status(line.options, (text) => void process.stdout.write(text), programContext().stop);

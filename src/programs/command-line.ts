@@ -93,6 +93,11 @@ export function warnOfUnbuilt(options: object, log: { warn(text: string): void }
 
 const mountHelperOptions = { ...configured, ...asked } as const satisfies Record<string, Option>;
 
+const sendOptions = {
+  address: { value: "HOST:PORT", about: "where the folder is served, instead of 127.0.0.1:9843", pattern: hostAndPort },
+  ...asked,
+} as const satisfies Record<string, Option>;
+
 export const commands = {
   daemon: { about: "the ports and the rules, for whichever session is on the screen", options: daemonOptions },
   session: { about: "one desktop session's agent", options: sessionOptions },
@@ -102,6 +107,7 @@ export const commands = {
     options: mountHelperOptions,
   },
   status: { about: "how the daemon and its sessions are", options: statusOptions },
+  send: { about: "puts files into the viewer's folder", options: sendOptions, operands: "FILE…" },
 } as const;
 
 type ValuesOf<O> = {
@@ -118,6 +124,7 @@ export type CommandLine =
   | { readonly command: "run"; readonly options: ValuesOf<typeof runOptions> }
   | { readonly command: "mount-helper"; readonly options: ValuesOf<typeof mountHelperOptions> }
   | { readonly command: "status"; readonly options: ValuesOf<typeof statusOptions> }
+  | { readonly command: "send"; readonly options: ValuesOf<typeof sendOptions>; readonly operands: readonly string[] }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };
 
@@ -128,17 +135,20 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (name === "--version") return { command: "version" };
   if (!isCommand(name)) throw new ConfigError(`unknown command ${name}: known are ${Object.keys(commands).join(", ")}`);
   const options: Readonly<Record<string, Option>> = commands[name].options;
-  const values = parsed(name, options, rest);
+  const { values, positionals } = parsed(name, options, rest, "operands" in commands[name]);
   if (values.help === true) return { command: "help", text: helpOf(name) };
   if (values.version === true) return { command: "version" };
-  return { command: name, options: values };
+  return name === "send"
+    ? { command: name, options: values, operands: positionals }
+    : { command: name, options: values };
 }
 
 function parsed(
   command: string,
   options: Readonly<Record<string, Option>>,
   args: readonly string[],
-): Record<string, unknown> {
+  takesOperands: boolean,
+): { readonly values: Record<string, unknown>; readonly positionals: readonly string[] } {
   const config = Object.entries(options).map(([name, { value, multiple }]) => [
     name,
     {
@@ -148,13 +158,14 @@ function parsed(
     },
   ]);
   let values: Record<string, unknown>;
+  let positionals: readonly string[];
   try {
-    values = parseArgs({
+    ({ values, positionals } = parseArgs({
       args: [...args],
       options: Object.fromEntries(config),
-      allowPositionals: false,
+      allowPositionals: takesOperands,
       strict: true,
-    }).values;
+    }));
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split(/\.\s/)[0] ?? "") : String(error);
     throw new ConfigError(`${reason}: see tsvdagent ${command} --help`);
@@ -166,7 +177,7 @@ function parsed(
       if (!isFine) throw new ConfigError(`--${name} ${JSON.stringify(text)}: ${value} is expected: ${about}`);
     }
   }
-  return values;
+  return { values, positionals };
 }
 
 function isCommand(name: string): name is keyof typeof commands {
@@ -193,5 +204,6 @@ function helpOf(command: keyof typeof commands): string {
     const left = `--${name}${value === undefined ? "" : ` ${value}`}`;
     return left.length < 28 ? `  ${left.padEnd(30)}${about}` : `  ${left}\n${" ".repeat(32)}${about}`;
   });
-  return [`usage: tsvdagent ${command} [OPTION…]: ${commands[command].about}`, "", ...lines, ""].join("\n");
+  const operands = command === "send" ? ` ${commands.send.operands}` : "";
+  return [`usage: tsvdagent ${command} [OPTION…]${operands}: ${commands[command].about}`, "", ...lines, ""].join("\n");
 }

@@ -1,10 +1,11 @@
 // The viewer's folder on the guest's loopback: curl on one side, on the other libphodav, the server inside a SPICE viewer.
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { muxHeader } from "../../src/wire/webdav-mux.ts";
+import { program } from "./peers/agent.ts";
 import { type Chezdav, startChezdav } from "./peers/chezdav.ts";
 import { freePort } from "./peers/free-port.ts";
 import { run, startProcess } from "./peers/processes.ts";
@@ -271,5 +272,65 @@ describe("row 99: only root and the user on the screen, and nobody else's web pa
     for (const name of ["a", "b", "c"])
       expect(md5(readFileSync(viewer.folder.join(name)))).toBe(md5(readFileSync(dir.join(name))));
     dir[Symbol.dispose]();
+  });
+});
+
+describe("tsvdagent send", () => {
+  const send = async (
+    guest: ServedFolder,
+    ...files: readonly string[]
+  ): Promise<{ code: number | null; said: string }> => {
+    await using sender = await startProcess(process.execPath, [
+      program,
+      "send",
+      "--address",
+      `127.0.0.1:${guest.port}`,
+      ...files,
+    ]);
+    const { code } = await sender.ended;
+    return { code, said: sender.errors };
+  };
+
+  test("files of every name arrive whole, and never over another", async () => {
+    const { viewer, guest } = await shared();
+    const dir = makeTempDir("send");
+    const names = ["a.txt", "ä ö#?%.bin", "no extension", "empty"];
+    const contents = [randomBytes(3 * MiB), randomBytes(70_000), randomBytes(1), new Uint8Array(0)];
+    for (const [n, name] of names.entries()) writeFileSync(dir.join(name), contents[n] ?? "");
+    writeFileSync(viewer.folder.join("a.txt"), "the viewer's own");
+    const { code, said } = await send(guest, ...names.map((name) => dir.join(name)));
+    expect({ code, said }).toMatchObject({ code: 0 });
+    expect(said).toContain("a.txt: sent as a (1).txt");
+    expect(readFileSync(viewer.folder.join("a.txt"), "utf8")).toBe("the viewer's own");
+    for (const [n, name] of ["a (1).txt", ...names.slice(1)].entries())
+      expect(md5(readFileSync(viewer.folder.join(name)))).toBe(md5(contents[n] ?? new Uint8Array(0)));
+    expect(readdirSync(viewer.folder.path).sort()).toEqual(["a (1).txt", "a.txt", ...names.slice(1)].sort());
+    dir[Symbol.dispose]();
+  });
+
+  test("what cannot be sent is told, with exit code 1, and the others are sent; nothing of it is left", async () => {
+    const { viewer, guest } = await shared();
+    const dir = makeTempDir("send");
+    writeFileSync(dir.join("good"), "good");
+    const { code, said } = await send(guest, dir.join("missing"), dir.path, dir.join("good"));
+    expect(code).toBe(1);
+    expect(said).toMatch(/missing: ENOENT/);
+    expect(said).toMatch(/not a file/);
+    expect(readdirSync(viewer.folder.path)).toEqual(["good"]);
+    await guest.host.leave();
+    await until("the folder not to be served", () => guest.folder.report.listening.length === 0, 2000);
+    expect(await send(guest, dir.join("good"))).toMatchObject({
+      code: 1,
+      said: expect.stringContaining("no viewer shares a folder"),
+    });
+    expect((await send(guest)).code).toBe(2);
+    dir[Symbol.dispose]();
+  });
+
+  test("into a folder that is shared read-only", async () => {
+    const { guest } = await shared({ readOnly: true });
+    const { code, said } = await send(guest, "/bin/sh");
+    expect(code).toBe(1);
+    expect(said).toMatch(/read-only/);
   });
 });

@@ -72,11 +72,11 @@ describe("row 90: options of run", () => {
 
 describe("wrong words say what is wrong and what is allowed", () => {
   test.each<[string, string[], string | RegExp]>([
-    ["no such command", ["rum"], "unknown command rum: known are daemon, session, run, mount-helper, status"],
+    ["no such command", ["rum"], "unknown command rum: known are daemon, session, run, mount-helper, status, send"],
     [
       "a command that every object has",
       ["constructor"],
-      "unknown command constructor: known are daemon, session, run, mount-helper, status",
+      "unknown command constructor: known are daemon, session, run, mount-helper, status, send",
     ],
     [
       "an option before the command",
