@@ -203,9 +203,6 @@ in
 
       (lib.mkIf isMounted { services.davfs2.enable = true; })
 
-      # Only if asked: it is a service of its own, and others on the network hear of it.
-      (lib.mkIf (folder.enabled && folder.announce or false) { services.avahi.enable = true; })
-
       # A port that udev does not know.
       (lib.mkIf isOwnPort {
         systemd.services.tsvdagentd.wantedBy = [ "multi-user.target" ];

@@ -16,6 +16,8 @@ function plain(text: string): string {
 function page(name: string, section: number, version: string, about: string, parts: readonly string[]): string {
   return [
     `.TH ${name.toUpperCase()} ${section} "" "tsvdagent ${version}"`,
+    // What is to be typed is not to be broken.
+    ".nh",
     ".SH NAME",
     `${plain(name)} \\- ${plain(about)}`,
     ...parts,
