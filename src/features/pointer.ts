@@ -2,6 +2,7 @@
 import { MouseButton } from "../wire/agent-constants.ts";
 import type { DisplayGeometry } from "../wire/link/messages.ts";
 import type { MouseState } from "../wire/mouse-state.ts";
+import { ontoDesktop } from "./turned-display.ts";
 
 /** One `struct input_event` of linux/input.h without its time. */
 export interface InputEvent {
@@ -88,7 +89,13 @@ export function knowsDisplay(state: PointerState, displayId: number): boolean {
 
 function sameDisplays(a: readonly DisplayGeometry[], b: readonly DisplayGeometry[]): boolean {
   const keys = ["displayId", "x", "y", "width", "height"] as const;
-  return a.length === b.length && a.every((display, index) => keys.every((key) => display[key] === b[index]?.[key]));
+  const turn = (display: DisplayGeometry | undefined): string => JSON.stringify(display?.turned) ?? "";
+  return (
+    a.length === b.length &&
+    a.every(
+      (display, index) => keys.every((key) => display[key] === b[index]?.[key]) && turn(display) === turn(b[index]),
+    )
+  );
 }
 
 const report: InputEvent = { type: EV_SYN, code: SYN_REPORT, value: 0 };
@@ -100,8 +107,10 @@ function displayOf(state: PointerState, displayId: number): DisplayGeometry | un
 function moved(state: PointerState, mouse: MouseState): readonly [PointerState, readonly InputEvent[]] {
   const display = displayOf(state, mouse.displayId);
   if (display === undefined) return [state, []];
-  const x = display.x + Math.min(mouse.x, display.width - 1);
-  const y = display.y + Math.min(mouse.y, display.height - 1);
+  const { turned } = display;
+  const at = turned === undefined ? mouse : ontoDesktop(mouse.x, mouse.y, turned, turned);
+  const x = display.x + Math.max(0, Math.min(at.x, display.width - 1));
+  const y = display.y + Math.max(0, Math.min(at.y, display.height - 1));
   const events: InputEvent[] = [];
   if (x !== state.x) events.push({ type: EV_ABS, code: ABS_X, value: x });
   if (y !== state.y) events.push({ type: EV_ABS, code: ABS_Y, value: y });

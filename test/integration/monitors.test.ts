@@ -1,8 +1,11 @@
 // Several monitors: a real viewer's on Xspice, under window managers of both kinds, and what the user chose of them.
 import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DisplayOwners } from "../../src/desktop/display/display-owners.ts";
+import { systemClock } from "../../src/support/clock.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
+import { recordingLog } from "../fakes/recording-log.ts";
 import { type Agent, startAgent, startAgentOf } from "./peers/agent.ts";
 import { DesktopPrograms } from "./peers/desktop-programs.ts";
 import { SpiceClient, type WantedDisplay } from "./peers/spice-client.ts";
@@ -127,6 +130,18 @@ async function ask(host: FakeHost, monitors: readonly (WantedDisplay & { mm?: nu
   });
   await host.next("REPLY");
 }
+
+test("XFCE's settings daemon is known to arrange displays, as long as it runs", async () => {
+  await using xorg = await startXorgDummy();
+  await using desktop = await DesktopPrograms.start(xorg.display);
+  await desktop.xfconf();
+  await using owners = new DisplayOwners(systemClock, recordingLog().log, desktop.env);
+  expect(owners.present()).toBeUndefined();
+  const daemon = await desktop.program("xfsettingsd", "--no-daemon");
+  await until("the daemon to be known", () => owners.present() === "org.xfce.SettingsDaemon", 10_000);
+  await daemon.kill();
+  await until("its end to be known", () => owners.present() === undefined, 10_000);
+});
 
 describe("what the user has chosen", () => {
   let xorg: Awaited<ReturnType<typeof startXorgDummy>>;

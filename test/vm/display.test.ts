@@ -5,6 +5,7 @@ import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
 import { sleep, until } from "../integration/peers/until.ts";
 import { drag, type HotplugGuest, layoutsSet, reactionsMs, resizeMs, startHotplugGuest } from "./hotplug.ts";
 import { complaints } from "./product.ts";
+import { pointerPosition } from "./watch.ts";
 
 const at = (width: number, height: number, x = 0, y = 0): WantedDisplay => ({ width, height, x, y });
 const place = ({ width, height, x = 0, y = 0 }: WantedDisplay): string => `${width}x${height}+${x}+${y}`;
@@ -98,6 +99,22 @@ describe.each(["qxl", "virtio-gpu"] as const)("%s", (graphics) => {
     const { text } = await all.shown();
     expect(text).toMatch(/^Virtual-1 connected 640x900\+\d+\+\d+ left/m);
     expect(text).toMatch(/^Virtual-2 connected primary 800x600\+\d+\+\d+/m);
+    // Row 18: and the pointer is where the viewer's is, on its side as it lies.
+    const [, left = 0, top = 0] = /^Virtual-1 connected 640x900\+(\d+)\+(\d+)/m.exec(text)?.map(Number) ?? [];
+    for (const [x, y, atX, atY] of [
+      [10, 620, 19, 10],
+      [880, 20, 619, 880],
+    ] as const) {
+      const isThere = async (): Promise<boolean> => {
+        await all.viewer.position(x - 1, y, 0);
+        await all.viewer.position(x, y, 0);
+        const pointer = await pointerPosition(all.desktop);
+        return pointer.x === left + atX && pointer.y === top + atY;
+      };
+      await until(`the pointer at ${atX},${atY} of the turned display`, isThere, 20_000, 500).catch(async (error) => {
+        throw new Error(`${error}: it is at ${JSON.stringify(await pointerPosition(all.desktop))}`);
+      });
+    }
     await all.desktop.output(["xrandr", "--output", "Virtual-1", "--rotate", "normal"]);
   });
 

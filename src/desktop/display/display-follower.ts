@@ -10,10 +10,11 @@ import {
   roundedLayout,
   sameLayout,
 } from "../../features/monitors.ts";
+import { isUpright } from "../../features/turned-display.ts";
 import { type Clock, sleep } from "../../support/clock.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
-import type { DesktopGeometry } from "../../wire/link/messages.ts";
+import type { DesktopGeometry, DisplayGeometry } from "../../wire/link/messages.ts";
 import type { MonitorsConfig } from "../../wire/monitors-config.ts";
 import { viewersDpi } from "./viewers-dpi.ts";
 
@@ -49,7 +50,8 @@ export class DisplayFollower implements AsyncDisposable {
   readonly #stop = new AbortController();
   #wanted: MonitorsConfig | undefined;
   #changedAtMs: number | undefined;
-  #reported: Layout | undefined;
+  /** The geometry told last. */
+  #reported: string | undefined;
   /** Viewers repeat what cannot be had: it is tried once. */
   #refused: Layout | undefined;
   #viewer: MonitorsConfig | undefined;
@@ -249,11 +251,18 @@ export class DisplayFollower implements AsyncDisposable {
   }
 
   async #tell(always: boolean): Promise<void> {
-    const { layout } = await this.#display.state();
-    if (!always && this.#reported !== undefined && sameLayout(layout, this.#reported)) return;
-    this.#reported = layout;
-    const displays = layout.heads.map(({ displayId, x, y, width, height }) => ({ displayId, x, y, width, height }));
-    this.#events.geometry({ width: layout.width, height: layout.height, displays });
+    const { layout, turns } = await this.#display.state();
+    const displays = layout.heads.map(({ picture, ...head }): DisplayGeometry => {
+      const turn = turns.get(head.displayId);
+      if (turn === undefined || isUpright(turn)) return head;
+      const { width, height } = picture ?? head;
+      return { ...head, turned: { width, height, ...turn } };
+    });
+    const geometry = { width: layout.width, height: layout.height, displays };
+    const told = JSON.stringify(geometry);
+    if (!always && told === this.#reported) return;
+    this.#reported = told;
+    this.#events.geometry(geometry);
   }
 }
 

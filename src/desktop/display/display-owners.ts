@@ -13,13 +13,22 @@ const owners = [
   "org.mate.SettingsDaemon",
 ] as const;
 
+const THE_BUS = {
+  destination: "org.freedesktop.DBus",
+  path: "/org/freedesktop/DBus",
+  interface: "org.freedesktop.DBus",
+};
+
 export class DisplayOwners implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #env: NodeJS.ProcessEnv;
   readonly #present = new Set<string>();
   #watching: Promise<AsyncDisposable | undefined> | undefined;
 
-  constructor(clock: Clock, log: Log) {
+  /** `env` says where the session bus is. */
+  constructor(clock: Clock, log: Log, env: NodeJS.ProcessEnv = process.env) {
+    this.#env = env;
     this.#clock = clock;
     this.#log = log;
   }
@@ -38,13 +47,21 @@ export class DisplayOwners implements AsyncDisposable {
   async #watch(): Promise<AsyncDisposable | undefined> {
     let address: string;
     try {
-      address = sessionBusAddress();
+      address = sessionBusAddress(this.#env);
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       return undefined;
     }
     const { MessageBus } = await import("../../support/bus/message-bus.ts");
     const bus = new MessageBus({ address, clock: this.#clock, log: this.#log });
+    try {
+      // One that is not there is not looked for again and again.
+      await bus.call({ ...THE_BUS, member: "GetId" });
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      await bus[Symbol.asyncDispose]();
+      return undefined;
+    }
     for (const name of owners) {
       bus.watchName(name, (owner) => {
         if (owner === undefined) this.#present.delete(name);

@@ -81,6 +81,10 @@ export class PlainDialect implements LinkDialect {
         const monitors = message.config.monitors.map(({ physical: _, ...monitor }) => monitor);
         return this.#put({ kind: "monitors-config", config: { ...message.config, monitors } });
       }
+      case "desktop-geometry": {
+        const displays = message.geometry.displays.map(({ turned: _, ...display }) => display);
+        return this.#put({ kind: "desktop-geometry", geometry: { ...message.geometry, displays } });
+      }
       case "content-request": {
         const { requestId, selection, type } = message;
         if (this.#asked.length >= MAX_REQUESTS) return this.#wire.fail("questions are not answered");

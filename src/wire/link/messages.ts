@@ -43,6 +43,7 @@ export const LinkType = {
   SHARED_FOLDER_MOUNTED: 0x1042,
   EFFECTS_REQUEST: 0x1070,
   EFFECTS_ANSWER: 0x1071,
+  TURNED_GEOMETRY: 0x1072,
 } as const;
 
 /** Where one display lies on the desktop, pixels. */
@@ -52,6 +53,16 @@ export interface DisplayGeometry {
   readonly height: number;
   readonly x: number;
   readonly y: number;
+  /** How its user has turned or scaled it; absent: not at all. */
+  readonly turned?: TurnedPicture;
+}
+
+/** What the viewer sees of a display: pixels, RandR's rotation, and its transform from there to the desktop, row by row. */
+export interface TurnedPicture {
+  readonly width: number;
+  readonly height: number;
+  readonly rotation: number;
+  readonly transform: readonly number[];
 }
 
 /** The whole desktop as the session sees it, pixels. */
@@ -154,6 +165,12 @@ export type LinkMessage =
   | { readonly kind: "body-cancel"; readonly bodyId: number };
 
 const displayFields = struct({ width: i32, height: i32, x: i32, y: i32, displayId: u32 });
+/** Rotation 0: it is not turned. */
+const turnedFields = struct({ rotation: u32, width: u32, height: u32 });
+const TRANSFORM_CELLS = 9;
+/** Cells are fixed-point numbers, 16 bits after the point, as on RandR's own wire. */
+const FIXED = 65_536;
+const TURNED_SIZE = displayFields.size + turnedFields.size + 4 * TRANSFORM_CELLS;
 const answerFields = struct({ bodyId: u32, bytes: u64 });
 const selectionField = struct({ selection: u32 });
 const bytesField = struct({ bytes: u64 });
@@ -174,6 +191,9 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
   switch (message.kind) {
     case "desktop-geometry": {
       const { width, height, displays } = message.geometry;
+      if (displays.some(({ turned }) => turned !== undefined)) {
+        return frame(LinkType.TURNED_GEOMETRY, width, height, encodeTurned(displays));
+      }
       const writer = new ByteWriter(displays.length * displayFields.size);
       for (const display of displays) displayFields.write(writer, display);
       return frame(LinkType.GUEST_XORG_RESOLUTION, width, height, writer.finish());
@@ -278,6 +298,8 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       const displays = Array.from({ length: count }, () => displayFields.read(reader));
       return { kind: "desktop-geometry", geometry: { width: arg1, height: arg2, displays } };
     }
+    case LinkType.TURNED_GEOMETRY:
+      return { kind: "desktop-geometry", geometry: { width: arg1, height: arg2, displays: decodeTurned(data) } };
     case LinkType.MONITORS_CONFIG:
       return { kind: "monitors-config", config: monitorsConfig.decode(data, bareLayout) };
     case LinkType.CLIPBOARD_GRAB: {
@@ -392,6 +414,30 @@ function detailOf(result: number, reader: ByteReader): { gioError?: number; free
     return { freeBytes: bytesField.read(reader).bytes };
   if (result === FileXferStatus.ERROR && reader.left >= gioErrorField.size) return gioErrorField.read(reader);
   return {};
+}
+
+function encodeTurned(displays: readonly DisplayGeometry[]): Uint8Array {
+  const writer = new ByteWriter(displays.length * TURNED_SIZE);
+  for (const display of displays) {
+    const { rotation = 0, width = 0, height = 0, transform = [] } = display.turned ?? {};
+    displayFields.write(writer, display);
+    turnedFields.write(writer, { rotation, width, height });
+    for (let cell = 0; cell < TRANSFORM_CELLS; cell += 1) writer.i32(Math.round((transform[cell] ?? 0) * FIXED));
+  }
+  return writer.finish();
+}
+
+function decodeTurned(data: Uint8Array): DisplayGeometry[] {
+  const count = data.length / TURNED_SIZE;
+  if (!Number.isInteger(count) || count > MAX_DISPLAYS)
+    throw new DecodeError("bad-value", `turned geometry of ${data.length} bytes`);
+  const reader = new ByteReader(data);
+  return Array.from({ length: count }, () => {
+    const display = displayFields.read(reader);
+    const { rotation, width, height } = turnedFields.read(reader);
+    const transform = Array.from({ length: TRANSFORM_CELLS }, () => reader.i32() / FIXED);
+    return rotation === 0 ? display : { ...display, turned: { rotation, width, height, transform } };
+  });
 }
 
 function frame(type: number, arg1: number, arg2: number, data: Uint8Array = nothing): LinkFrame {

@@ -567,6 +567,8 @@ describe("what the user has chosen survives a resize", () => {
       picture: { width: 800, height: 600 },
     });
     expect(all.display.layout.heads[1]).toMatchObject({ x: 600, width: 640 });
+    // For the pointer.
+    expect(all.told.at(-1)?.displays.map(({ turned }) => turned?.rotation)).toEqual([2, undefined]);
   });
 });
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { arrangedLike, overlap, type Rectangle, withoutGaps } from "../../../src/features/arrangement.ts";
-import { noTurn, turnedSize } from "../../../src/features/turned-display.ts";
+import { noTurn, ontoDesktop, turnedSize } from "../../../src/features/turned-display.ts";
 
 const r = (width: number, height: number, x: number, y: number): Rectangle => ({ x, y, width, height });
 
@@ -55,6 +55,24 @@ describe("new sizes in an old arrangement", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe("a place of the picture on the desktop", () => {
+  const size = { width: 1000, height: 700 };
+  test.each<[string, number, readonly number[], readonly [number, number], readonly [number, number]]>([
+    ["as it is", 1, noTurn.transform, [10, 20], [10, 20]],
+    // xrandr's "left": what is at the upper left of the desktop is at the lower left of the picture.
+    ["turned left", 2, noTurn.transform, [0, 699], [0, 0]],
+    ["turned left, the other corner", 2, noTurn.transform, [999, 0], [699, 999]],
+    ["upside down", 4, noTurn.transform, [0, 0], [999, 699]],
+    ["turned right", 8, noTurn.transform, [999, 0], [0, 0]],
+    ["mirrored", 1 | 16, noTurn.transform, [0, 5], [999, 5]],
+    ["turned left and mirrored", 2 | 16, noTurn.transform, [0, 699], [699, 0]],
+    ["at half the size", 1, [0.5, 0, 0, 0, 0.5, 0, 0, 0, 1], [999, 698], [499, 349]],
+    ["at twice the size", 1, [2, 0, 0, 0, 2, 0, 0, 0, 1], [10, 20], [21, 41]],
+  ])("%s", (_, rotation, transform, [x, y], [atX, atY]) => {
+    expect(ontoDesktop(x, y, size, { rotation, transform })).toEqual({ x: atX, y: atY });
   });
 });
 

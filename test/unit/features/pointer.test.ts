@@ -201,3 +201,27 @@ test("whatever comes, the pointer stays on a display that is on, and every repor
     }),
   );
 });
+
+describe("row 18: on a display that its user has turned", () => {
+  const transform = [1, 0, 0, 0, 1, 0, 0, 0, 1];
+  const turned = { width: 1000, height: 700, rotation: 2, transform };
+  const displays = [{ displayId: 0, x: 100, y: 50, width: 700, height: 1000, turned }];
+  const [state] = pointerStep(restingPointer, { kind: "geometry-reported", displays });
+  const placed = (x: number, y: number) =>
+    pointerStep(state, { kind: "host-moved", mouse: { x, y, buttons: 0, displayId: 0 } })[1]
+      .filter(({ type }) => type === 3)
+      .map(({ value }) => value);
+
+  test("the pointer is where the viewer's is in the picture", () => {
+    expect(placed(0, 699)).toEqual([100, 50]);
+    expect(placed(999, 0)).toEqual([799, 1049]);
+    // Outside of the picture: at its edge.
+    expect(placed(5000, 5000)).toEqual([100, 1049]);
+  });
+
+  test("turned back, it is another geometry", () => {
+    const upright = [{ displayId: 0, x: 100, y: 50, width: 700, height: 1000 }];
+    const [after] = pointerStep(state, { kind: "geometry-reported", displays: upright });
+    expect(after.displays).toEqual(upright);
+  });
+});

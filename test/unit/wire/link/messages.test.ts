@@ -48,7 +48,15 @@ const kind = <K extends LinkMessage["kind"]>(name: K) => fc.constant(name);
 
 /** Any text that can stand before a NUL. */
 const text = fc.string({ unit: "binary", maxLength: 60 }).map((value) => value.replaceAll("\0", ""));
-const display = fc.record({ displayId: u32, width: i32, height: i32, x: i32, y: i32 });
+const place = { displayId: u32, width: i32, height: i32, x: i32, y: i32 };
+const cell = i32.map((value) => (value === 0 ? 0 : value / 65_536));
+const turned = fc.record({
+  width: u32,
+  height: u32,
+  rotation: fc.integer({ min: 1, max: 63 }),
+  transform: fc.array(cell, { minLength: 9, maxLength: 9 }),
+});
+const display = fc.oneof(fc.record(place), fc.record({ ...place, turned }));
 
 const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   fc.record({
