@@ -7,16 +7,15 @@ export type Judgement =
   | { readonly kind: "pass"; readonly expectsContinue: boolean }
   | { readonly kind: "refuse"; readonly status: 400 | 403 | 405; readonly why: string };
 
-/** `ownNames`: further names of this machine, in small letters, that mean its loopback. */
-export function judgeRequest(head: RequestHead, ownNames: readonly string[]): Judgement {
+export function judgeRequest(head: RequestHead): Judgement {
   const hosts = valuesOf(head, "host");
   const [host = ""] = hosts;
   if (hosts.length > 1 || (host === "" && head.minorVersion === 1)) return refuse(400, "one Host header is expected");
-  if (host !== "" && !isOwn(host, ownNames)) return refuse(403, "Host is not this machine");
+  if (host !== "" && !isOwn(host)) return refuse(403, "Host is not this machine");
   if (head.method === "CONNECT" || head.method === "TRACE") return refuse(405, "not here");
   if (!head.target.startsWith("/") && head.target !== "*") {
     const authority = /^http:\/\/([^/?#]*)/i.exec(head.target)?.[1];
-    if (authority === undefined || !isOwn(authority, ownNames)) return refuse(403, "the address is not this machine's");
+    if (authority === undefined || !isOwn(authority)) return refuse(403, "the address is not this machine's");
   }
   const origins = valuesOf(head, "origin");
   if (origins.some((origin) => origin.toLowerCase() !== `http://${host.toLowerCase()}`))
@@ -30,14 +29,14 @@ export function judgeRequest(head: RequestHead, ownNames: readonly string[]): Ju
   return { kind: "pass", expectsContinue: expectsContinue && head.minorVersion === 1 };
 }
 
-function isOwn(authority: string, ownNames: readonly string[]): boolean {
+function isOwn(authority: string): boolean {
   const name = /^(\[[0-9a-f:.]+\]|[^:[\]@]+)(?::\d{1,5})?$/i.exec(authority)?.[1]?.toLowerCase().replace(/\.$/, "");
   if (name === undefined) return false;
-  return isLoopbackName(name.replace(/^\[|\]$/g, "")) || ownNames.includes(name);
+  return isLoopbackName(name.replace(/^\[|\]$/g, ""));
 }
 
 /** `localhost`, or an address of the loopback interface, without brackets. */
-export function isLoopbackName(name: string): boolean {
+function isLoopbackName(name: string): boolean {
   return name === "localhost" || name === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 }
 

@@ -37,8 +37,8 @@ export interface SharedFolderOptions {
   readonly device: string;
   readonly listen: readonly ListenAddress[];
   readonly policy: SharedFolderPolicy;
-  /** Of root's helper for mounts. */
-  readonly mountSocket: string;
+  /** Of root's helper for mounts; undefined: it cannot mount what is served here. */
+  readonly mountSocket: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -388,7 +388,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
   }
 
   #service(): MountService {
-    return new MountService(this.#options.mountSocket);
+    const { mountSocket } = this.#options;
+    if (mountSocket === undefined) throw new BackendError("mount.no-service", "it is served at another address");
+    return new MountService(mountSocket);
   }
 }
 

@@ -17,6 +17,7 @@ import type { SessionSettings } from "./session-half.ts";
 export const DEFAULT_SOCKET = "/run/tsvdagent/session.sock";
 export const DEFAULT_CONTROL = "/run/tsvdagent/control.sock";
 const SYSTEM_CONFIG = "/etc/tsvdagent/config.toml";
+const MOUNTED_ADDRESS = "127.0.0.1:9843";
 const MOUNT_SOCKET = "/run/tsvdagent/mount.sock";
 const MIB = 1024 * 1024;
 const typeNumbers: Readonly<Record<Config["clipboard"]["types"][number], number>> = {
@@ -109,14 +110,16 @@ export function sharedFolderSettings(
       readonly device: string;
       readonly listen: readonly ListenAddress[];
       readonly policy: SharedFolderPolicy;
-      readonly mountSocket: string;
+      readonly mountSocket: string | undefined;
     }
   | undefined {
   if (!config["shared-folder"].enabled) return undefined;
+  const listen = options["webdav-listen"] ?? WEBDAV_LISTEN;
   return {
     device: options["webdav-device"] ?? WEBDAV_DEVICE,
-    listen: (options["webdav-listen"] ?? WEBDAV_LISTEN).map(listenAddress),
-    mountSocket: MOUNT_SOCKET,
+    listen: listen.map(listenAddress),
+    // Root's helper takes no address from us.
+    mountSocket: listen.includes(MOUNTED_ADDRESS) ? MOUNT_SOCKET : undefined,
     policy: { mount: config["shared-folder"].mount },
   };
 }

@@ -2,7 +2,6 @@
 // answers go back as they come.
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { hostname } from "node:os";
 import { judgeRequest } from "../../features/dav-request.ts";
 import type { Clock } from "../../support/clock.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
@@ -53,7 +52,6 @@ export class DavProxy implements AsyncDisposable {
   readonly #options: ProxyOptions;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
-  readonly #ownNames = [`${hostname().toLowerCase().replace(/\..*$/, "")}.local`];
 
   private constructor(mux: MuxConnections, options: ProxyOptions) {
     this.#mux = mux;
@@ -111,9 +109,7 @@ export class DavProxy implements AsyncDisposable {
     }
     this.#options.connected();
     try {
-      new ClientConnection(socket, this.#mux, this.#ownNames, this.#options, (status, why) =>
-        this.#refuse(socket, status, why),
-      );
+      new ClientConnection(socket, this.#mux, this.#options, (status, why) => this.#refuse(socket, status, why));
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#options.log.warn(describeError(error));
@@ -142,7 +138,6 @@ class ClientConnection {
   readonly #connection: MuxConnection;
   readonly #backlog: Backlog;
   readonly #reader: RequestReader;
-  readonly #ownNames: readonly string[];
   readonly #options: ProxyOptions;
   readonly #refuse: (status: number, why: string) => void;
   /** A request that changes something waits for its answer. */
@@ -154,13 +149,11 @@ class ClientConnection {
   constructor(
     socket: Socket,
     mux: MuxConnections,
-    ownNames: readonly string[],
     options: ProxyOptions,
     refuse: (status: number, why: string) => void,
   ) {
     this.#socket = socket;
     this.#mux = mux;
-    this.#ownNames = ownNames;
     this.#options = options;
     this.#refuse = refuse;
     this.#backlog = new Backlog(
@@ -209,7 +202,7 @@ class ClientConnection {
   }
 
   #request(head: RequestHead): void {
-    const judgement = judgeRequest(head, this.#ownNames);
+    const judgement = judgeRequest(head);
     if (judgement.kind === "refuse") throw new Refused(judgement.status, judgement.why);
     // The viewer's server would take the body for empty, and say that all is well.
     if (judgement.expectsContinue) this.#socket.write(CONTINUE);

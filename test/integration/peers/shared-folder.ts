@@ -27,7 +27,7 @@ export async function serveFolder(backendPort: number, { isAwaited = true } = {}
       { host: "::1", port },
     ],
     policy: { mount: false },
-    mountSocket: "/nonexistent",
+    mountSocket: undefined,
     clock: systemClock,
     log,
   });
