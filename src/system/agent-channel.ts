@@ -37,7 +37,7 @@ export interface AgentChannelHandlers {
   message(message: AgentMessage): void;
   /** A body begins; undefined: nobody wants it, it is read over. */
   body(head: StreamedMessage, bytes: number): BodySink | undefined;
-  /** A message of a known type was nonsense; `body` is what there is of it, or of its head. */
+  /** A message of a known type was nonsense; `body` is what there is of it, or of its head: nothing of what was passed over. */
   undecodable(type: number, body: Uint8Array): void;
   /** The layout in force. */
   layout(): Layout;
@@ -151,8 +151,9 @@ export class AgentChannel implements AsyncDisposable {
 
   #newStream(): AgentStream {
     const sinks = new Map<ChunkPort, BodySink>();
-    const dropped = (port: number, error: DecodeError): void => {
+    const dropped = (port: number, error: DecodeError, type?: number): void => {
       this.#log.warn(`message dropped: port ${port}: ${describeError(error)}`);
+      if (type !== undefined) this.#handlers.undecodable(type, new Uint8Array(0));
     };
     const decoded = (port: ChunkPort, type: number, body: Uint8Array): AgentMessage | undefined => {
       try {

@@ -23,8 +23,8 @@ export interface AgentStreamSink {
   dataEnd(port: ChunkPort): void;
   /** The streamed message will not be finished. */
   dataAbort(port: ChunkPort): void;
-  /** Bytes were dropped for this reason; the stream goes on. */
-  dropped(port: number, error: DecodeError): void;
+  /** Bytes were dropped for this reason; the stream goes on. `type`: of a whole message of a known type, and no other. */
+  dropped(port: number, error: DecodeError, type?: number): void;
 }
 
 export interface AgentStreamOptions {
@@ -202,21 +202,21 @@ class Assembler {
     const headBytes = this.#headSize(type);
     if (headBytes === undefined) {
       if (size > MAX_WHOLE_BYTES)
-        return this.#skip(size, new DecodeError("too-large", `${messageName(type)} of ${size} bytes`));
+        return this.#skip(size, new DecodeError("too-large", `${messageName(type)} of ${size} bytes`), type);
       if (size === 0) return this.#endWhole(type, new Uint8Array(0));
       return this.#enter({ kind: "whole", type, pieces: [], left: size });
     }
     if (size < headBytes)
-      return this.#skip(size, new DecodeError("truncated", `${messageName(type)} of ${size} bytes`));
+      return this.#skip(size, new DecodeError("truncated", `${messageName(type)} of ${size} bytes`), type);
     if (size > MAX_STREAMED_BYTES) throw new DecodeError("too-large", `${messageName(type)} of ${size} bytes`);
     this.#enter({ kind: "head", type, head: new Uint8Array(headBytes), dataBytes: size - headBytes });
   }
 
-  #skip(size: number, error: DecodeError): void {
+  #skip(size: number, error: DecodeError, type?: number): void {
     if (size > MAX_SKIPPED_BYTES) throw error;
     if (size === 0) this.#ended();
     else this.#enter({ kind: "skip", left: size });
-    this.#sink.dropped(this.#port, error);
+    this.#sink.dropped(this.#port, error, type);
   }
 
   #endWhole(type: number, body: Uint8Array): void {

@@ -185,6 +185,23 @@ test.each([true, false])("row 27: a monitors config is answered at once (with mi
   expect((await daemon.session.next("monitors-config")).config.monitors).toEqual([monitor]);
 });
 
+test("a monitors config too large to be looked at is answered with an error, and the next one is handled", async () => {
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  const bytes = 100_000;
+  const header = Buffer.alloc(20);
+  header.writeUInt32LE(1, 0);
+  header.writeUInt32LE(2, 4);
+  header.writeUInt32LE(bytes, 16);
+  const message = Buffer.concat([header, Buffer.alloc(bytes)]);
+  for (let at = 0; at < message.length; at += 2048)
+    host.raw(encodeChunk(ChunkPort.CLIENT, message.subarray(at, at + 2048)));
+  expect((await host.next("REPLY")).value).toEqual({ type: 2, error: ReplyError.ERROR });
+  host.send({ name: "MONITORS_CONFIG", value: { monitors: [], usePosition: true } });
+  expect((await host.next("REPLY")).value).toEqual({ type: 2, error: ReplyError.SUCCESS });
+  expect(daemon.openings).toBe(1);
+});
+
 test("a monitors config that is nonsense is answered with an error and reaches nobody", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;
