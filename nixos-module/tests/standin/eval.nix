@@ -71,6 +71,18 @@ in
       )
     );
 
+  # The programs of the tests that need NixOS' own driver, and what their guests are asked for.
+  tests = builtins.mapAttrs (
+    _name: test:
+    let
+      given = if builtins.isFunction test then test { inherit lib pkgs; } else test;
+    in
+    {
+      inherit (given) name testScript;
+      nodes = lib.attrNames given.nodes;
+    }
+  ) (import ../default.nix);
+
   package =
     let
       package = pkgs.callPackage ../../package.nix { };

@@ -12,6 +12,7 @@ let
     "alsa-utils"
     "cacert"
     "coreutils"
+    "curl"
     "deadnix"
     "getent"
     "installShellFiles"
@@ -19,15 +20,11 @@ let
     "nixfmt-tree"
     "nodejs_24"
     "pulseaudio"
-    "spice-gtk"
     "statix"
     "systemd"
     "virt-viewer"
     "wireplumber"
-    "davfs2"
-    "rclone"
-    "fuse3"
-    "xdg-utils"
+    "xclip"
   ] (name: package (if name == "nodejs_24" then "node" else name) { });
 
   # mkDerivation { } or mkDerivation (finalAttrs: { }); every attribute is looked at.
@@ -59,6 +56,7 @@ let
 
   pkgs = known // {
     inherit lib stdenv;
+    xorg.xrandr = package "xrandr" { };
     stdenvNoCC = stdenv;
     callPackage =
       file: more:

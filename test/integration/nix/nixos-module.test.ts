@@ -133,6 +133,14 @@ test("the virtual machine of build-vm: devices, ports, ticket, sound", () => {
   ]);
 });
 
+test("the programs of the tests for NixOS' own driver are Python", async () => {
+  expect(Object.keys(evaluation.tests).sort()).toEqual(["no-port", "two-users", "webdav", "x11"]);
+  for (const [name, { testScript }] of Object.entries(evaluation.tests)) {
+    const { code, errors } = await run("python3", ["-c", "import ast, sys; ast.parse(sys.argv[1])", testScript]);
+    expect({ name, code, errors }).toEqual({ name, code: 0, errors: "" });
+  }
+});
+
 test("the flake's outputs", async () => {
   using copy = copyOfTree();
   expect(await flakeProblems(nix, copy.path)).toEqual([]);

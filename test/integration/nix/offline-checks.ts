@@ -43,13 +43,14 @@ interface Option {
 export interface Evaluation {
   readonly accepted: Readonly<Record<string, Evaluated>>;
   readonly options: readonly Option[];
+  readonly tests: Readonly<Record<string, { readonly testScript: string }>>;
   readonly package: { readonly name: string; readonly dependencies: { readonly outputHash: string } };
 }
 
 /** Everything that is to be accepted, in one process. Throws with Nix's own words. */
 export async function evaluate(nix: Nix, tree: string): Promise<Evaluation> {
   const file = join(tree, "nixos-module/tests/standin/eval.nix");
-  const text = `let all = import ${file}; in { inherit (all) accepted options package; }`;
+  const text = `let all = import ${file}; in { inherit (all) accepted options package tests; }`;
   const { code, out, errors } = await nix.run("nix-instantiate", ["--eval", "--strict", "--json", "-E", text]);
   if (code !== 0) throw new Error(errors);
   return JSON.parse(out) as Evaluation;
