@@ -8,7 +8,6 @@ export interface MountedAt {
   /** `MAJOR:MINOR`: the same for all mounts of one file system. */
   readonly device: string;
   readonly path: string;
-  readonly readOnly: boolean;
 }
 
 export async function mountTable(): Promise<readonly MountedAt[]> {
@@ -17,9 +16,8 @@ export async function mountTable(): Promise<readonly MountedAt[]> {
 
 export function parseMountTable(text: string): readonly MountedAt[] {
   return text.split("\n").flatMap((line) => {
-    const [, , device, , path, options] = line.split(" ");
-    if (device === undefined || path === undefined || options === undefined) return [];
-    return [{ device, path: unescaped(path), readOnly: options.split(",").includes("ro") }];
+    const [, , device, , path] = line.split(" ");
+    return device === undefined || path === undefined ? [] : [{ device, path: unescaped(path) }];
   });
 }
 
