@@ -80,12 +80,17 @@ export function doneText(progress: TransferProgress, folder: string): TransferTe
   const failed = failedText(progress);
   const reasons = failed === "" ? [] : [failed];
   if (saved === 0) return { title: "No file received", body: reasons.join(", "), percent: 0 };
-  const what = saved === 1 ? lastName : `${inUnits(doneBytes)} in ${folder}`;
+  const what = shown(saved === 1 ? lastName : `${inUnits(doneBytes)} in ${folder}`);
   return {
     title: saved === 1 ? "File received" : `${saved} files received`,
     body: [what, ...reasons].join("\n"),
     percent: 100,
   };
+}
+
+/** A name may hold anything: nothing of it is to end a line, or to turn what stands beside it around. */
+function shown(name: string): string {
+  return name.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 }
 
 function failedText({ failures }: TransferProgress): string {

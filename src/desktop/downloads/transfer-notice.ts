@@ -131,8 +131,8 @@ export class TransferNotice implements AsyncDisposable {
         "tsvdagent",
         this.#id,
         "folder-download",
-        plainText(text.title),
-        this.#capabilities.has("body-markup") ? escaped(plainText(text.body)) : plainText(text.body),
+        text.title,
+        this.#capabilities.has("body-markup") ? escaped(text.body) : text.body,
         this.#actions(done?.progress),
         hints(text, done?.progress),
         done === undefined ? 0 : -1,
@@ -187,11 +187,6 @@ function hints(
     category: new BusVariant("s", isFine ? "transfer.complete" : "transfer.error"),
     urgency: new BusVariant("y", isFine ? URGENCY_LOW : URGENCY_NORMAL),
   };
-}
-
-/** A file's name may hold anything; D-Bus and the screen may not. */
-function plainText(text: string): string {
-  return text.replace(/[^\P{C}\n]|\p{Cs}/gu, "\ufffd");
 }
 
 function escaped(text: string): string {
