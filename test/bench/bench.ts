@@ -7,6 +7,7 @@ import { monotonicMs } from "../integration/peers/until.ts";
 import { copyOfNode } from "./copy-of-node.ts";
 import { type MachineFacts, machineFacts, versions } from "./machine.ts";
 import { measureGuestToViewer, measureViewerToGuest } from "./measure-clipboard.ts";
+import { measureFiles } from "./measure-files.ts";
 import { measureIdle } from "./measure-idle.ts";
 import { measureResize } from "./measure-resize.ts";
 import { measureStart } from "./measure-start.ts";
@@ -96,6 +97,7 @@ async function measureAll(
     if (only.has("resize")) results.push(...(await measureResize(sides, runs)));
     if (only.has("viewer-to-guest")) results.push(...(await measureViewerToGuest(sides, clipboard)));
     if (only.has("guest-to-viewer")) results.push(...(await measureGuestToViewer(sides, clipboard)));
+    if (only.has("files")) results.push(...(await measureFiles(sides, runs)));
     const afterTexts = only.has("viewer-to-guest") || only.has("guest-to-viewer");
     if (only.has("idle")) results.push(...(await measureIdle(sides, { seconds: idleSeconds, afterTexts })));
     return { results, aborted: false };
@@ -120,6 +122,7 @@ Start: from the first process; theirs has two, the second started as soon as the
 Resize: through a proxy that cuts the millimetres out of the viewer's messages, for both: theirs takes none with them.
 Texts: ${proxy ? "through the same proxy" : "the viewer is connected directly, no proxy"}, for both; viewer → guest from the start to the end of xclip in
 the guest, guest → viewer from the viewer's request to the last byte; every text is checked by its md5.
+Files: from the drop to the viewer's last word on the last of them; every file is checked by its md5.
 Idle: one sample of both at the same time, a viewer connected. PSS counts a page shared by n processes as 1/n, RSS in
 full; ours runs with a copy of Node, so that it shares none of Node with other programs. New desktop: theirs is the first
 program there that uses GTK, and loads OpenGL to look at it; otherwise an earlier one did that.

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const measurements = ["start", "resize", "viewer-to-guest", "guest-to-viewer", "idle"] as const;
+export const measurements = ["start", "resize", "viewer-to-guest", "guest-to-viewer", "files", "idle"] as const;
 export type MeasurementName = (typeof measurements)[number];
 
 export const USAGE = `usage: npm run bench [-- OPTION…]

@@ -3,6 +3,7 @@ import { startAgentOf } from "../integration/peers/agent.ts";
 import { type MonitorsTailProxy, startMonitorsTailProxy } from "../integration/peers/monitors-tail-proxy.ts";
 import type { PeerProcess } from "../integration/peers/processes.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
+import { makeTempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs } from "../integration/peers/until.ts";
 import { startUpstreamAgent } from "../integration/peers/upstream-agent.ts";
 import { startXspice, type Xspice } from "../integration/peers/xspice.ts";
@@ -26,6 +27,7 @@ export class Side implements AsyncDisposable {
   readonly #node: string;
   readonly #server: Xspice;
   readonly #proxy: MonitorsTailProxy;
+  readonly #saveDir = makeTempDir("bench-saved");
   #agent: RunningAgent | undefined;
   #path: Path | undefined;
 
@@ -49,6 +51,11 @@ export class Side implements AsyncDisposable {
 
   get display(): string {
     return this.#server.display;
+  }
+
+  /** Where dropped files arrive. */
+  get saveDir(): string {
+    return this.#saveDir.path;
   }
 
   /** The agent's processes, those it started included. */
@@ -83,7 +90,9 @@ export class Side implements AsyncDisposable {
   /** Returns how long it took from the start of its (first) process until the viewer had its announcement. */
   async startAgent(): Promise<number> {
     const startMs = monotonicMs();
-    this.#agent = await (this.name === "ours" ? startOurs(this.#server, this.#node) : startTheirs(this.#server));
+    this.#agent = await (this.name === "ours"
+      ? startOurs(this.#server, this.#node, this.saveDir)
+      : startTheirs(this.#server, this.saveDir));
     await this.viewer.waitForAgent();
     const announced = this.viewer.events.all("agent", startMs).find((event) => event.announced);
     if (announced === undefined) throw new Error("the viewer has an agent that was announced before it was started");
@@ -95,17 +104,18 @@ export class Side implements AsyncDisposable {
     await this.#agent?.[Symbol.asyncDispose]();
     await this.#proxy[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
+    this.#saveDir[Symbol.dispose]();
   }
 }
 
 export type Sides = Readonly<Record<AgentName, Side>>;
 
-async function startOurs(server: Xspice, node: string): Promise<RunningAgent> {
-  const agent = await startAgentOf(server, { node });
+async function startOurs(server: Xspice, node: string, saveDir: string): Promise<RunningAgent> {
+  const agent = await startAgentOf(server, { node, args: ["--save-dir", saveDir] });
   return { processes: [agent.process], [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
 }
 
-async function startTheirs(server: Xspice): Promise<RunningAgent> {
-  const agent = await startUpstreamAgent(server);
+async function startTheirs(server: Xspice, saveDir: string): Promise<RunningAgent> {
+  const agent = await startUpstreamAgent(server, { saveDir });
   return { processes: [agent.daemon, agent.session], [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
 }

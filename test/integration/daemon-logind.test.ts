@@ -391,7 +391,7 @@ describe("nobody is before the screen", () => {
     expect(await agent.next("content-answer")).toMatchObject({ type: NONE });
     const start = { id: 7, name: "file", size: 1n };
     viewer.host.send({ name: "FILE_XFER_START", value: start } as never);
-    expect((await viewer.host.next("FILE_XFER_STATUS")).value.result).not.toBe(FileXferStatus.CAN_SEND_DATA);
+    expect((await viewer.host.next("FILE_XFER_STATUS")).value.result).toBe(FileXferStatus.DISABLED);
     await quiet();
     expect(names(viewer)).toEqual([]);
     expect(agent.messages.map(({ kind }) => kind)).not.toContain("clipboard-grab");
@@ -412,6 +412,8 @@ describe("nobody is before the screen", () => {
     expect((await viewer.clipboard.answer()).type).toBe(NONE);
     agent.pastes(PRIMARY);
     expect(await agent.next("content-answer")).toMatchObject({ type: NONE });
+    viewer.host.send({ name: "FILE_XFER_START", value: { id: 7, name: "file", size: 1n } });
+    expect((await viewer.host.next("FILE_XFER_STATUS")).value.result).toBe(FileXferStatus.SESSION_LOCKED);
     await quiet();
     expect(names(viewer)).toEqual([]);
     expect(kinds(agent)).not.toContain("clipboard-grab");

@@ -248,35 +248,6 @@ describe("nothing is left of a file that is not whole", () => {
     expect(saved()).toEqual(["filler"]);
     expect((await viewer.dropAndWait([file("b.bin", 5 * KIB * KIB)]))[0]?.error).toBe(null);
   });
-
-  // On Linux before 6.3 an overlay has no files without a name; then what is hidden has to be cleaned up.
-  test.runIf(isRoot)("where the file system has no files without a name: after a kill with the next file", async () => {
-    for (const name of ["lower", "layers"]) mkdirSync(dir.join(name));
-    const layers = spawnSync("mount", ["-t", "tmpfs", "none", dir.join("layers")]);
-    expect(layers.status).toBe(0);
-    kept({ [Symbol.asyncDispose]: async () => void spawnSync("umount", ["--lazy", dir.join("layers")]) });
-    for (const name of ["upper", "work"]) mkdirSync(dir.join(`layers/${name}`));
-    mounted(
-      "overlay",
-      `lowerdir=${dir.join("lower")},upperdir=${dir.join("layers/upper")},workdir=${dir.join("layers/work")}`,
-    );
-    const agent = await run();
-    expect(
-      (await viewer.dropAndWait([file("a.bin", 100_000), file("a.bin", 100_000)])).map(({ error }) => error),
-    ).toEqual([null, null]);
-    expect(saved()).toEqual(["a (1).bin", "a.bin"]);
-    await viewer.drop([file("b.bin", LARGE)]);
-    await half(agent);
-    await agent.process.kill("SIGKILL");
-    // Another host: spice-server passes nothing on of an agent whose predecessor was killed in the middle of a file.
-    await viewer.disconnect();
-    await xspice[Symbol.asyncDispose]();
-    xspice = await startXspice();
-    await viewer.connect(xspice.spicePort);
-    await run();
-    await viewer.dropAndWait([file("c.bin", 10)]);
-    expect(saved()).toEqual(["a (1).bin", "a.bin", "c.bin"]);
-  });
 });
 
 describe("row 82: with upstream's halves", () => {

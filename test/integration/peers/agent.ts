@@ -12,6 +12,8 @@ export interface AgentOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the one this test runs on. */
   readonly node?: string;
+  /** Words for the command line behind those that are needed. */
+  readonly args?: readonly string[];
 }
 
 export interface Agent extends AsyncDisposable {
@@ -34,7 +36,7 @@ export function startAgentOf(
   options: AgentOptions = {},
 ): Promise<Agent> {
   const where = ["--port", server.portPath, "--uinput", `fifo:${server.fifoPath}`, "--display", server.display];
-  return startAgent(["run", ...where], options);
+  return startAgent(["run", ...where, ...(options.args ?? [])], options);
 }
 
 /** `tsvdagent run` with these options and a home of its own, where no configuration of a developer can be in the way. */

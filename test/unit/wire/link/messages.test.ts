@@ -48,6 +48,7 @@ const kind = <K extends LinkMessage["kind"]>(name: K) => fc.constant(name);
 
 /** Any text that can stand before a NUL. */
 const text = fc.string({ unit: "binary", maxLength: 60 }).map((value) => value.replaceAll("\0", ""));
+const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const place = { displayId: u32, width: i32, height: i32, x: i32, y: i32 };
 const cell = i32.map((value) => (value === 0 ? 0 : value / 65_536));
 const turned = fc.record({
@@ -78,6 +79,14 @@ const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     volume: fc.record({ isPlayback: fc.boolean(), mute: fc.boolean(), volume: fc.array(u16, { maxLength: 255 }) }),
   }),
   fc.record({ kind: kind("file-transfer-disabled") }),
+  fc.record({ kind: kind("file-start"), fileId: u32, name: text, size: u64 }),
+  fc.record({ kind: kind("file-cancelled"), fileId: u32 }),
+  fc.record({ kind: kind("file-result"), fileId: u32, result: u32 }),
+  fc.record({ kind: kind("file-result"), fileId: u32, result: fc.constant(2), gioError: u32 }),
+  fc.record({ kind: kind("file-result"), fileId: u32, result: fc.constant(4), freeBytes: u64 }),
+  fc.record({ kind: kind("file-body"), fileId: u32, bodyId: u32 }),
+  fc.record({ kind: kind("file-queue"), files: u32, bytes: u64 }),
+  fc.record({ kind: kind("files-cancel") }),
   fc.record({
     kind: kind("graphics-device-info"),
     info: fc.record({
@@ -118,7 +127,7 @@ describe("any link message", () => {
 
 describe("any link frame", () => {
   it("is a message or a DecodeError", () => {
-    const types = fc.oneof(fc.nat(16), fc.integer({ min: 0x1000, max: 0x1022 }), u32);
+    const types = fc.oneof(fc.nat(16), fc.integer({ min: 0x1000, max: 0x1033 }), u32);
     const anyFrame = fc.record({ type: types, arg1: u32, arg2: u32, data: fc.uint8Array({ maxLength: 100 }) });
     fc.assert(
       fc.property(anyFrame, (frame) => {
