@@ -18,7 +18,8 @@ const arrangements: readonly (readonly [string, readonly WantedDisplay[]])[] = [
   ["two with an offset, the second to the left", [at(1000, 700, 640, 0), at(640, 480, 0, 100)]],
   ["three, two above one", [at(800, 600), at(640, 480, 800), at(1024, 768, 100, 600)]],
   ["four in a square", [at(800, 600), at(720, 600, 800), at(800, 500, 0, 600), at(720, 500, 800, 600)]],
-  ["four side by side", [at(640, 480), at(642, 481, 640), at(644, 482, 1282), at(646, 483, 1926)]],
+  // Wider ones are too far right for the kernel's driver of qxl, whoever sets them.
+  ["four side by side", [at(460, 480), at(462, 481, 460), at(464, 482, 922), at(466, 483, 1386)]],
   ["one again", [at(1366, 768)]],
 ];
 

@@ -12,7 +12,7 @@ import { longsOf } from "../x11/x-property.ts";
 import { type DrmCard, isLit, readDrmCards } from "./drm-cards.ts";
 import { modeTiming } from "./mode-timing.ts";
 import { connectorOf, mapOutputs } from "./output-map.ts";
-import { memoryAdvice } from "./video-memory.ts";
+import { memoryAdvice, unseenDisplays } from "./video-memory.ts";
 
 /** Modes we make carry this in their names, so that a later start finds what an earlier one left. */
 const MODE_SUFFIX = "_tsvdagent";
@@ -169,6 +169,11 @@ export class RandrDisplay implements DesktopDisplay {
       for (const head of layout.heads) wanted.push(await this.#prepare(head, before));
       await this.#underGrab(() => this.#change(before, layout, wanted));
       await this.#verify(wanted, before);
+      const unseen = unseenDisplays(layout, this.#wired(before).cards);
+      if (unseen.length > 0)
+        this.#log.warn(
+          `display ${unseen.join(", ")}: not seen by the viewer: too far right for the kernel's qxl driver`,
+        );
     } catch (error) {
       if (!(error instanceof BackendError) || error.code !== "monitors.refused") throw error;
       const { cards } = this.#wired(before);

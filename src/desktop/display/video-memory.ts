@@ -8,6 +8,19 @@ const MIB = 1024 * 1024;
 const QXL_DEFAULT_MIB = 16;
 const VIRTIO_DEFAULT_MIB = 256;
 
+/** The kernel's driver of qxl tells the host of no display that begins beyond this pixel of its memory. */
+const QXL_LAST_COLUMN = 8192;
+
+/**
+ * Displays that the viewer does not see although all is set: qxl's driver lays one copy of the whole desktop for each
+ * display side by side, and shows each display from its own.
+ */
+export function unseenDisplays({ heads, width }: Layout, cards: readonly DrmCard[]): readonly number[] {
+  if (!cards.some(({ kind }) => kind === "qxl")) return [];
+  const unseen = heads.filter(({ x }, index) => index * width + x > QXL_LAST_COLUMN);
+  return unseen.map(({ displayId }) => displayId);
+}
+
 /** How much a layout needs, which of QEMU's options gives it, and how much there is, where that can be read. */
 export function memoryAdvice({ heads, width, height }: Layout, cards: readonly DrmCard[]): string {
   const card = cards.find(({ kind }) => kind !== undefined);

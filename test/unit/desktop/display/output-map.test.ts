@@ -5,7 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isLit, readDrmCards } from "../../../../src/desktop/display/drm-cards.ts";
 import { connectorOf, mapOutputs } from "../../../../src/desktop/display/output-map.ts";
-import { memoryAdvice } from "../../../../src/desktop/display/video-memory.ts";
+import { memoryAdvice, unseenDisplays } from "../../../../src/desktop/display/video-memory.ts";
 import type { DeviceDisplayInfo } from "../../../../src/wire/graphics-device-info.ts";
 
 let sys: string;
@@ -179,5 +179,34 @@ describe("what to do when the memory is not enough", () => {
     expect(memoryAdvice(layout, [])).toMatch(/31\.6 MiB.*if the card is a qxl.*at least 32$/);
     makeCard(virtio("card0", "Virtual-1"));
     expect(memoryAdvice(layout, readDrmCards(sys))).toMatch(/max_hostmem of virtio-gpu/);
+  });
+});
+
+describe("displays too far right for the kernel's driver of qxl", () => {
+  const row = (count: number, width: number) => ({
+    heads: Array.from({ length: count }, (_, displayId) => ({
+      displayId,
+      x: displayId * width,
+      y: 0,
+      width,
+      height: 480,
+    })),
+    width: count * width,
+    height: 480,
+  });
+
+  test.each([
+    ["two of 2560", 2, 2560, []],
+    ["three of 1280", 3, 1280, [2]],
+    ["four of 460", 4, 460, []],
+    ["four of 640: seen in a guest", 4, 640, [3]],
+  ])("%s", (_, count, width, expected) => {
+    makeCard({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: four });
+    expect(unseenDisplays(row(count, width), readDrmCards(sys))).toEqual(expected);
+  });
+
+  test("another card has no such limit", () => {
+    makeCard(virtio("card0", ...four));
+    expect(unseenDisplays(row(4, 1920), readDrmCards(sys))).toEqual([]);
   });
 });
