@@ -43,6 +43,10 @@ async function main(): Promise<void> {
       const say = (text: string): void => void process.stderr.write(text);
       return send(line.options, line.operands, say, process.stderr.isTTY === true);
     }
+    case "share-proxy": {
+      const { shareProxy } = await import("./programs/share-proxy.ts");
+      return shareProxy(line.options, programContext(line.options.log));
+    }
     case "status": {
       const { status } = await import("./programs/status.ts");
       return status(line.options, (text) => void process.stdout.write(text), programContext().stop);

@@ -48,7 +48,11 @@ const halfOfDaemon = {
     multiple: true,
     pattern: hostAndPort,
   },
-  "share-device": { value: "PATH", about: "port on which the guest's folder is served", pattern: absolute },
+  "share-device": {
+    value: "PATH",
+    about: "port on which the guest's folders are served to the host: a character device or a listening unix socket",
+    pattern: absolute,
+  },
   "check-config": { about: "check the configuration and end" },
 } as const satisfies Record<string, Option>;
 
@@ -83,18 +87,26 @@ const statusOptions = {
   ...asked,
 } as const satisfies Record<string, Option>;
 
-/** Options whose feature is still to come: accepted, so that those who call us need not change when it is there. */
-export const notBuiltYet: readonly string[] = ["share-device"];
-
-export function warnOfUnbuilt(options: object, log: { warn(text: string): void }): void {
-  for (const name of notBuiltYet)
-    if (Object.hasOwn(options, name)) log.warn(`--${name}: not built yet, without effect`);
-}
-
 const mountHelperOptions = { ...configured, ...asked } as const satisfies Record<string, Option>;
 
 const sendOptions = {
   address: { value: "HOST:PORT", about: "where the folder is served, instead of 127.0.0.1:9843", pattern: hostAndPort },
+  ...asked,
+} as const satisfies Record<string, Option>;
+
+const shareProxyOptions = {
+  port: {
+    value: "SOCKET",
+    about: "socket on the host that is the guest's port org.tsvdagent.share.0",
+    pattern: absolute,
+  },
+  listen: {
+    value: "HOST:PORT",
+    about: "where to serve the guest's folders, instead of 127.0.0.1:9844",
+    pattern: /^([\w.-]+|\[[\da-fA-F:.]+\]):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/,
+  },
+  "any-address": { about: "allow --listen an address that others can reach, without encryption" },
+  log: common.log,
   ...asked,
 } as const satisfies Record<string, Option>;
 
@@ -106,6 +118,7 @@ export const commands = {
     about: "mounts the viewer's folder for the daemon: started by systemd",
     options: mountHelperOptions,
   },
+  "share-proxy": { about: "on the host: makes the guest's folders reachable", options: shareProxyOptions },
   status: { about: "how the daemon and its sessions are", options: statusOptions },
   send: { about: "puts files into the viewer's folder", options: sendOptions, operands: "FILE…" },
 } as const;
@@ -123,6 +136,7 @@ export type CommandLine =
   | { readonly command: "session"; readonly options: ValuesOf<typeof sessionOptions> }
   | { readonly command: "run"; readonly options: ValuesOf<typeof runOptions> }
   | { readonly command: "mount-helper"; readonly options: ValuesOf<typeof mountHelperOptions> }
+  | { readonly command: "share-proxy"; readonly options: ValuesOf<typeof shareProxyOptions> }
   | { readonly command: "status"; readonly options: ValuesOf<typeof statusOptions> }
   | { readonly command: "send"; readonly options: ValuesOf<typeof sendOptions>; readonly operands: readonly string[] }
   | { readonly command: "help"; readonly text: string }

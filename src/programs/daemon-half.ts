@@ -38,6 +38,7 @@ import type { ClipboardReport } from "./clipboard-counts.ts";
 import { DaemonClipboard, type SessionSelections } from "./daemon-clipboard.ts";
 import { DaemonEffects } from "./daemon-effects.ts";
 import { DaemonFiles, type FilesStatus } from "./daemon-files.ts";
+import type { DaemonGuestShare } from "./daemon-guest-share.ts";
 import type { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 
 export interface DaemonParts {
@@ -47,6 +48,8 @@ export interface DaemonParts {
   readonly clipboardPolicy: ClipboardPolicy;
   /** Undefined: switched off. */
   readonly sharedFolder?: DaemonSharedFolder | undefined;
+  /** Undefined: switched off. */
+  readonly guestShare?: DaemonGuestShare | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -150,6 +153,7 @@ export class DaemonHalf implements AsyncDisposable {
     if (!isShut) this.#tellVolumes();
     this.#clipboard.attach(link, isShut, selections);
     this.#parts.sharedFolder?.attach(uid, link);
+    this.#parts.guestShare?.attach(link, isShut);
     this.#files.attach(link, takerOf(this.#session));
     if (geometry !== undefined) this.#geometryKnown(geometry);
   }
@@ -160,6 +164,7 @@ export class DaemonHalf implements AsyncDisposable {
     this.#session.isShut = isShut;
     this.#session.isOfUser = isOfUser;
     if (!isShut) this.#tellVolumes();
+    this.#parts.guestShare?.shut(isShut);
     this.#clipboard.input({ kind: isShut ? "session-shut" : "session-opened" });
     this.#files.input({ kind: "taker-changed", taker: takerOf(this.#session) });
   }
@@ -170,6 +175,7 @@ export class DaemonHalf implements AsyncDisposable {
     this.#clipboard.detach();
     this.#effects.detach();
     this.#parts.sharedFolder?.detach();
+    this.#parts.guestShare?.detach();
     this.#files.detach();
     // In this turn: the next session may be attached in it, and the port, with what it knows of the viewer, closes only after.
     this.#capabilitiesInput({ kind: "port-closed" });
@@ -191,6 +197,8 @@ export class DaemonHalf implements AsyncDisposable {
       case "content-cancel":
       case "content-answer":
         return this.#clipboard.sessionSaid(message);
+      case "share-answer":
+        return this.#parts.guestShare?.sessionSaid(message);
       case "file-result":
         return this.#files.sessionAnswered(message.fileId, message);
       case "files-cancel":

@@ -17,9 +17,9 @@ import { ServiceManager } from "../system/service-manager.ts";
 import { VERSION } from "../version.ts";
 import { nothingCounted } from "./clipboard-counts.ts";
 import type { CommandLine } from "./command-line.ts";
-import { warnOfUnbuilt } from "./command-line.ts";
 import { aborted, askForPriority, type ProgramContext } from "./context.ts";
 import { ControlError, ControlServer } from "./control-server.ts";
+import { DaemonGuestShare } from "./daemon-guest-share.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 import { SessionAgents } from "./session-agents.ts";
@@ -30,6 +30,7 @@ import {
   DEFAULT_SOCKET,
   openPointer,
   sameButLog,
+  shareDevice,
   sharedFolderSettings,
   systemConfig,
 } from "./settings.ts";
@@ -74,7 +75,6 @@ export async function daemon(options: DaemonOptions, context: DaemonContext): Pr
       service.ready();
     });
   });
-  warnOfUnbuilt(options, log);
   service.ready();
   await aborted(context.stop);
   service.stopping();
@@ -113,6 +113,7 @@ interface Running {
   readonly config: Config;
   readonly pointer: PointerDevice | undefined;
   readonly sharedFolder: DaemonSharedFolder | undefined;
+  readonly guestShare: DaemonGuestShare | undefined;
   readonly half: DaemonHalf;
   readonly agents: SessionAgents;
 }
@@ -162,18 +163,21 @@ class Parts implements AsyncDisposable {
     const pointer = await openPointer(config.pointer.device, log.of("pointer"));
     const folder = sharedFolderSettings(config, this.#options);
     const sharedFolder = folder && new DaemonSharedFolder({ ...folder, clock: systemClock, log });
+    const device = shareDevice(config, this.#options);
+    const guestShare = device === undefined ? undefined : new DaemonGuestShare({ device, clock: systemClock, log });
     const half = new DaemonHalf({
       openPort: (signal) => openPort(config.port.path, signal),
       pointer,
       abilities: abilitiesOf(config, pointer),
       clipboardPolicy: clipboardPolicyOf(config),
       sharedFolder,
+      guestShare,
       clock: systemClock,
       log,
     });
     const version = config.compat.version === "" ? VERSION : config.compat.version;
     const agents = new SessionAgents({ daemon: half, logins: this.#logind, version, clock: systemClock, log });
-    this.#running = { config, pointer, sharedFolder, half, agents };
+    this.#running = { config, pointer, sharedFolder, guestShare, half, agents };
     if (this.#logind !== undefined) this.#screenChanged(this.#logind);
   }
 
@@ -219,6 +223,7 @@ class Parts implements AsyncDisposable {
     const running = this.#running;
     this.#running = undefined;
     await running?.sharedFolder?.[Symbol.asyncDispose]();
+    await running?.guestShare?.[Symbol.asyncDispose]();
     await running?.half[Symbol.asyncDispose]();
     await running?.agents[Symbol.asyncDispose]();
     await running?.pointer?.[Symbol.asyncDispose]();
@@ -237,7 +242,7 @@ class Parts implements AsyncDisposable {
   }
 
   #status(uid: number): StatusReport {
-    const { half, agents, config, pointer, sharedFolder } = this.#running ?? {};
+    const { half, agents, config, pointer, sharedFolder, guestShare } = this.#running ?? {};
     const port = half?.status.port;
     const all = agents?.status ?? [];
     const own = all.filter(({ peer }) => uid === 0 || peer.uid === uid);
@@ -259,6 +264,7 @@ class Parts implements AsyncDisposable {
       files: half?.status.files ?? { underWay: 0, waiting: 0, saved: 0, failed: {} },
       pointer: { device, state: device === "none" ? "off" : pointer === undefined ? "unavailable" : "working" },
       sharedFolder: sharedFolder?.report ?? null,
+      guestShare: guestShare?.report ?? null,
       logind: this.#logind === undefined ? "unused" : this.#logind.available ? "watched" : "unavailable",
       screen:
         screen === undefined

@@ -7,8 +7,8 @@ import type { Log } from "../support/log.ts";
 import { openPort } from "../system/ports/open-port.ts";
 import { VERSION } from "../version.ts";
 import type { CommandLine } from "./command-line.ts";
-import { warnOfUnbuilt } from "./command-line.ts";
 import { aborted, askForPriority, type ProgramContext } from "./context.ts";
+import { DaemonGuestShare } from "./daemon-guest-share.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { DaemonSharedFolder } from "./daemon-shared-folder.ts";
 import { PrivilegedStart } from "./privileged-start.ts";
@@ -21,6 +21,7 @@ import {
   openPointer,
   sameButLog,
   sessionSettings,
+  shareDevice,
   sharedFolderSettings,
   systemConfig,
   userConfig,
@@ -64,7 +65,6 @@ export async function run(options: RunOptions, context: ProgramContext): Promise
     changing = changing.then(reload);
   });
   await starting;
-  warnOfUnbuilt(options, log);
   await aborted(context.stop);
   await changing;
   await running?.[Symbol.asyncDispose]();
@@ -86,7 +86,10 @@ async function startHalves(
   const folder = sharedFolderSettings(asSystem, options);
   const sharedFolder = folder && new DaemonSharedFolder({ ...folder, clock: systemClock, log });
   // What root has opened stays ours.
+  const device = shareDevice(asSystem, options);
+  const guestShare = device === undefined ? undefined : new DaemonGuestShare({ device, clock: systemClock, log });
   await sharedFolder?.tried;
+  await guestShare?.tried;
   const open = await start.open((signal) => openPort(asSystem.port.path, signal), stop, log);
   // Not before now: what a user may say is read with that user's rights.
   const config = known ?? (await userConfig(options));
@@ -96,6 +99,7 @@ async function startHalves(
     abilities: abilitiesOf(config, pointer),
     clipboardPolicy: clipboardPolicyOf(config),
     sharedFolder,
+    guestShare,
     clock: systemClock,
     log,
   });
@@ -110,6 +114,7 @@ async function startHalves(
     config,
     [Symbol.asyncDispose]: async () => {
       await sharedFolder?.[Symbol.asyncDispose]();
+      await guestShare?.[Symbol.asyncDispose]();
       await daemon[Symbol.asyncDispose]();
       await agents[Symbol.asyncDispose]();
       await session[Symbol.asyncDispose]();

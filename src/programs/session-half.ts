@@ -3,7 +3,7 @@ import type { VolumeControl } from "../desktop/volume/volume-control.ts";
 import { type Desktop, X11Desktop } from "../desktop/x11/x11-desktop.ts";
 import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
 import type { Clock } from "../support/clock.ts";
-import { type BackendError, describeError } from "../support/errors.ts";
+import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
@@ -14,6 +14,7 @@ import { openSessionBus } from "./session-bus.ts";
 import { SessionClipboard } from "./session-clipboard.ts";
 import { SessionEffects } from "./session-effects.ts";
 import type { FileLinkMessage, FilesSettings, SessionFiles } from "./session-files.ts";
+import type { GuestShareSettings, SessionGuestShare } from "./session-guest-share.ts";
 import { SessionSharedFolder, type SessionSharedFolderSettings } from "./session-shared-folder.ts";
 
 export interface SessionSettings {
@@ -26,6 +27,7 @@ export interface SessionSettings {
   readonly effects: boolean;
   readonly volume: boolean;
   readonly files: FilesSettings;
+  readonly guestShare: GuestShareSettings;
   readonly sharedFolder: SessionSharedFolderSettings;
 }
 
@@ -45,6 +47,8 @@ export class SessionHalf implements AsyncDisposable {
   #volume: Promise<VolumeControl> | undefined;
   #files: Promise<SessionFiles> | undefined;
   #loadedFiles: SessionFiles | undefined;
+  /** Undefined: it is off, or does not work. */
+  #guestShare: Promise<SessionGuestShare | undefined> = Promise.resolve(undefined);
   readonly #effects: SessionEffects;
 
   /** `desktopSeen` is told whenever the desktop comes or goes. */
@@ -65,6 +69,7 @@ export class SessionHalf implements AsyncDisposable {
     });
     this.#clipboard = new SessionClipboard({ policy: clipboard, markReceived, clock, log: log.of("clipboard") });
     this.#report("files", files.saveDir, files.enabled ? "" : "switched off");
+    if (settings.guestShare.folders.length > 0) this.#guestShare = this.#startGuestShare();
     if (display === undefined) {
       log.warn("display: no display given: no clipboard, no resizing");
       this.#geometryKnown({ width: 0, height: 0, displays: [] });
@@ -107,6 +112,7 @@ export class SessionHalf implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sharedFolder[Symbol.asyncDispose]();
     // While there still is a desktop to be asked what it is.
+    await (await this.#guestShare)?.[Symbol.asyncDispose]();
     await this.#effects[Symbol.asyncDispose]();
     await this.#x11?.[Symbol.asyncDispose]();
     await (await this.#volume)?.[Symbol.asyncDispose]();
@@ -137,6 +143,8 @@ export class SessionHalf implements AsyncDisposable {
       case "file-result":
       case "file-transfer-disabled":
         return this.#fileSaid(message);
+      case "share-request":
+        return void this.#serveHost(message);
       case "audio-volume":
         if (this.#settings.volume) void this.#setVolume(message.volume);
         return;
@@ -154,6 +162,7 @@ export class SessionHalf implements AsyncDisposable {
       case "session-report":
       case "clipboard-secret":
       case "files-cancel":
+      case "share-answer":
         return this.#log.debug(`session link: ${message.kind}: ours to tell, not to be told`);
       default:
         message satisfies never;
@@ -229,5 +238,36 @@ export class SessionHalf implements AsyncDisposable {
       return files;
     });
     void this.#files.then((files) => files.daemonSaid(message));
+  }
+
+  /** The server's code is loaded where something is shared. */
+  async #startGuestShare(): Promise<SessionGuestShare | undefined> {
+    const feature = "guest share";
+    const { SessionGuestShare } = await import("./session-guest-share.ts");
+    try {
+      return await SessionGuestShare.start({
+        settings: this.#settings.guestShare,
+        clock: this.#clock,
+        log: this.#log.of(feature),
+        report: (driver, fault) => this.#report(feature, driver, fault),
+      });
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#log.warn(`${feature}: nothing is shared: ${describeError(error)}`);
+      this.#report(feature, "", describeError(error));
+      return undefined;
+    }
+  }
+
+  async #serveHost(message: Extract<LinkControlMessage, { kind: "share-request" }>): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return;
+    // In this turn: a body must be taken when it is named.
+    const incoming = link.incomingBody(message.bodyId);
+    const share = await this.#guestShare;
+    if (share === undefined) {
+      incoming.cancel();
+      link.send({ kind: "share-answer", requestId: message.requestId, bodyId: undefined });
+    } else share.daemonSaid(message.requestId, incoming, link);
   }
 }

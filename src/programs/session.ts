@@ -6,7 +6,6 @@ import { sleep, systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { CommandLine } from "./command-line.ts";
-import { warnOfUnbuilt } from "./command-line.ts";
 import { aborted, type ProgramContext } from "./context.ts";
 import { SessionHalf, type SessionSettings } from "./session-half.ts";
 import { joinLink } from "./session-link.ts";
@@ -30,7 +29,6 @@ export async function session(options: SessionOptions, context: ProgramContext):
   const { log, stop, setLogLevel } = context;
   let config = await userConfig(options);
   setLogLevel(config.log.level);
-  warnOfUnbuilt(options, log);
   let restart = new AbortController();
   context.onReload(() => {
     void (async () => {

@@ -29,6 +29,7 @@ const typeNumbers: Readonly<Record<Config["clipboard"]["types"][number], number>
   files: ClipboardType.FILE_LIST,
 };
 const WEBDAV_DEVICE = "/dev/virtio-ports/org.spice-space.webdav.0";
+const SHARE_DEVICE = "/dev/virtio-ports/org.tsvdagent.share.0";
 /** Where spice-webdavd serves it, so that everybody's bookmarks stay good. */
 const WEBDAV_LISTEN = ["127.0.0.1:9843", "[::1]:9843"];
 const FIFO = "fifo:";
@@ -124,8 +125,13 @@ export function sharedFolderSettings(
   };
 }
 
+/** The port for the guest's folders; undefined: switched off. */
+export function shareDevice(config: Config, options: { readonly "share-device"?: string }): string | undefined {
+  return config["guest-share"].enabled ? (options["share-device"] ?? SHARE_DEVICE) : undefined;
+}
+
 /** `HOST:PORT`, an IPv6 address in brackets. */
-function listenAddress(text: string): ListenAddress {
+export function listenAddress(text: string): ListenAddress {
   const at = text.lastIndexOf(":");
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
@@ -144,6 +150,11 @@ export function sessionSettings(
     dpi: config.display.dpi,
     effects: config.display.effects,
     volume: config.volume.sync,
+    guestShare: {
+      folders: config["guest-share"].enabled ? config["guest-share"].folders : [],
+      isWritable: config["guest-share"].writable,
+      port: config["guest-share"].port,
+    },
     files: {
       enabled: config.files.enabled,
       saveDir: options["save-dir"] ?? config.files["save-dir"],

@@ -45,6 +45,14 @@ export interface SharedFolderReport {
   readonly fault: string | null;
 }
 
+/** The port on which the host reaches the guest's folders; which they are, the sessions tell. */
+export interface GuestShareReport {
+  readonly port: { readonly path: string; readonly state: "held" | "waiting"; readonly fault: string | null };
+  /** Somebody has its other end open. */
+  readonly host: boolean;
+  readonly connections: number;
+}
+
 export interface StatusReport {
   readonly version: string;
   readonly pid: number;
@@ -76,6 +84,8 @@ export interface StatusReport {
   readonly screen: { readonly id: string; readonly class: string; readonly hasAgent: boolean } | null;
   /** Null: switched off. */
   readonly sharedFolder: SharedFolderReport | null;
+  /** Null: switched off. */
+  readonly guestShare: GuestShareReport | null;
   /** Those of the one who asks; all for root. */
   readonly sessions: readonly SessionReport[];
   /** How many more there are. */
@@ -96,7 +106,7 @@ export function describeStatus(report: StatusReport): string {
     ["logind", logind],
     ...describeClipboard(report.clipboard).map((text): [string, string] => ["clipboard", text]),
   ];
-  rows.push(...sharedFolderRows(report.sharedFolder));
+  rows.push(...sharedFolderRows(report.sharedFolder), guestShareRow(report.guestShare));
   if (screen !== null) {
     const agent = screen.hasAgent ? "" : ": no agent runs in it";
     rows.push(["screen", `session ${screen.id}, ${screen.class}${agent}`]);
@@ -105,6 +115,14 @@ export function describeStatus(report: StatusReport): string {
   if (report.otherSessions > 0) rows.push(["sessions", `${report.otherSessions} more of other users`]);
   for (const { at, text } of report.errors) rows.push(["error", `${at} ${text}`]);
   return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join("");
+}
+
+function guestShareRow(share: GuestShareReport | null): [string, string] {
+  if (share === null) return ["share", "off"];
+  const { port, host, connections } = share;
+  const fault = port.fault === null ? "" : `: ${port.fault}`;
+  const who = port.state === "held" ? `: ${host ? `the host is there, ${connections} connections` : "no host"}` : "";
+  return ["share", `port ${port.state}: ${port.path}${fault}${who}`];
 }
 
 function sharedFolderRows(folder: SharedFolderReport | null): [string, string][] {

@@ -201,6 +201,39 @@ export const configSchema = {
       about: "While it is mounted, have a bookmark of it in file managers.",
     },
   },
+  "guest-share": {
+    enabled: {
+      kind: "boolean",
+      default: true,
+      userMayDisable: true,
+      about: "Let users share folders of theirs with the host, which they begin by naming them.",
+    },
+    folders: {
+      kind: "list",
+      default: [],
+      userMaySet: true,
+      of: {
+        pattern: /^(~|~\/[^\0]+|\/[^\0]*)$/,
+        allowed: "a path in the home folder that begins with ~/, or an absolute path",
+      },
+      maxEntries: 64,
+      about: "Folders that the host sees, by name and password; none: nothing is served.",
+    },
+    writable: {
+      kind: "boolean",
+      default: false,
+      userMaySet: true,
+      about: "Let the host change what is in them.",
+    },
+    port: {
+      kind: "integer",
+      default: 0,
+      min: 0,
+      max: 65535,
+      userMaySet: true,
+      about: "Serve them on this port of the guest's own loopback (127.0.0.1), too; 0: do not.",
+    },
+  },
   pointer: {
     device: {
       kind: "text",

@@ -37,6 +37,8 @@ export type BackendErrorCode =
   | "link.closed"
   | "socket.in-use"
   | "socket.failed"
+  | "guest-share.password"
+  | "guest-share.not-listening"
   | "shared-folder.not-listening"
   | "shared-folder.too-many"
   | "shared-folder.no-answer"

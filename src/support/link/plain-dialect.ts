@@ -121,6 +121,8 @@ export class PlainDialect implements LinkDialect {
       case "shared-folder":
       case "mount-shared-folder":
       case "shared-folder-mounted":
+      case "share-request":
+      case "share-answer":
         return;
       case "clipboard-secret":
         return this.#put({ kind: "clipboard-release", selection: message.selection });

@@ -37,6 +37,8 @@ export const LinkType = {
   FILE_BODY: 0x1030,
   FILE_QUEUE: 0x1031,
   FILES_CANCEL: 0x1032,
+  SHARE_REQUEST: 0x1050,
+  SHARE_ANSWER: 0x1051,
   CLIPBOARD_SECRET: 0x1060,
   SHARED_FOLDER: 0x1040,
   MOUNT_SHARED_FOLDER: 0x1041,
@@ -117,6 +119,10 @@ export type LinkMessage =
   | { readonly kind: "file-queue"; readonly files: number; readonly bytes: bigint }
   /** Of the session: its user wants none of those that wait either. */
   | { readonly kind: "files-cancel" }
+  /** The host has opened a connection to the guest's folder: `bodyId` is what it says. */
+  | { readonly kind: "share-request"; readonly requestId: number; readonly bodyId: number }
+  /** `bodyId` is what is said to it; undefined: nothing is shared. */
+  | { readonly kind: "share-answer"; readonly requestId: number; readonly bodyId: number | undefined }
   | { readonly kind: "graphics-device-info"; readonly info: GraphicsDeviceInfo }
   | { readonly kind: "session-report"; readonly features: readonly FeatureReport[] }
   /** Where the viewer's folder is in the session; an empty path: nowhere. */
@@ -241,6 +247,10 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     }
     case "files-cancel":
       return frame(LinkType.FILES_CANCEL, 0, 0);
+    case "share-request":
+      return frame(LinkType.SHARE_REQUEST, message.requestId, message.bodyId);
+    case "share-answer":
+      return frame(LinkType.SHARE_ANSWER, message.requestId, message.bodyId ?? NO_BODY);
     case "graphics-device-info":
       return frame(LinkType.GRAPHICS_DEVICE_INFO, 0, 0, graphicsDeviceInfo.encode(message.info, bareLayout));
     case "session-report": {
@@ -337,6 +347,10 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       return { kind: "file-queue", files: arg1, bytes: bytesField.read(reader).bytes };
     case LinkType.FILES_CANCEL:
       return { kind: "files-cancel" };
+    case LinkType.SHARE_REQUEST:
+      return { kind: "share-request", requestId: arg1, bodyId: arg2 };
+    case LinkType.SHARE_ANSWER:
+      return { kind: "share-answer", requestId: arg1, bodyId: arg2 === NO_BODY ? undefined : arg2 };
     case LinkType.GRAPHICS_DEVICE_INFO:
       return { kind: "graphics-device-info", info: graphicsDeviceInfo.decode(data, bareLayout) };
     case LinkType.SESSION_REPORT: {

@@ -48,6 +48,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
     volume: { sync: true },
     files: { enabled: true, "save-dir": "xdg-download" },
     "shared-folder": { enabled: true, mount: true, path: "Shared", bookmark: true },
+    "guest-share": { enabled: true, folders: [], writable: false, port: 0 },
     pointer: { device: "/dev/uinput" },
     compat: { version: "" },
   });
@@ -66,7 +67,7 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\neffects = false\ndpi = true\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\nbookmark = false\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\neffects = false\ndpi = true\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\nbookmark = false\n[guest-share]\nenabled = false\nfolders = ["~/Public", "/srv"]\nwritable = true\nport = 8080\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
@@ -83,6 +84,7 @@ describe("spellings", () => {
         volume: { sync: false },
         files: { enabled: false, "save-dir": "~/In" },
         "shared-folder": { enabled: false, mount: false, path: "a b/c", bookmark: false },
+        "guest-share": { enabled: false, folders: ["~/Public", "/srv"], writable: true, port: 8080 },
         pointer: { device: "fifo:/run/y" },
         compat: { version: "0.22.1" },
       },
@@ -108,7 +110,7 @@ describe("a fault names the file, the line, the key, the value and what is allow
   const clipboardKeys =
     "known are enabled, primary, direction, types, max-host-to-guest-mib, max-guest-to-host-mib, mark-received";
   const types = 'a list of at most 6, each "text" or "png" or "bmp" or "tiff" or "jpeg" or "files"';
-  const tables = "known are log, port, clipboard, display, volume, files, shared-folder, pointer, compat";
+  const tables = "known are log, port, clipboard, display, volume, files, shared-folder, guest-share, pointer, compat";
   test.each([
     ["an unknown table", "\n[clipbord]\nenabled = true", `FILE:2: unknown table [clipbord]: ${tables}`],
     ["an unknown table in a dotted key", "\n\nclipbord.enabled = true", `FILE:3: unknown table [clipbord]: ${tables}`],

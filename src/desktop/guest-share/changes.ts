@@ -1,0 +1,160 @@
+// MKCOL, DELETE, COPY, MOVE, LOCK and UNLOCK.
+
+import { constants } from "node:fs";
+import { copyFile, mkdir, opendir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { DavError } from "./dav-error.ts";
+import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav-locks.ts";
+import { davChild, parseXml, writeXml } from "./dav-xml.ts";
+import type { DeadProperties } from "./dead-properties.ts";
+import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
+import { activeLock, XML_TYPE } from "./properties.ts";
+import { isHidden, isWithin, keyOf, type SharePath } from "./share-path.ts";
+import type { Place, SharedTree } from "./shared-tree.ts";
+
+const MAX_LOCK_BYTES = 64 * 1024;
+const MAX_OWNER_CHARACTERS = 4096;
+/** Folders in folders that are copied. */
+const MAX_COPY_DEPTH = 256;
+
+export interface ChangeParts {
+  readonly tree: SharedTree;
+  readonly locks: DavLocks;
+  readonly dead: DeadProperties;
+}
+
+export async function makeFolder(exchange: Exchange, { tree, locks }: ChangeParts): Promise<void> {
+  const { request, response, path, tokens } = exchange;
+  if ((await readBody(request, MAX_LOCK_BYTES).catch(() => [0])).length > 0)
+    throw new DavError(415, "a folder is made without a body");
+  locks.check(path, tokens, { isMember: true });
+  await using place = await tree.place(path);
+  if (place.stats !== undefined) throw new DavError(405, "something is there already");
+  await mkdir(place.path);
+  response.writeHead(201).end();
+}
+
+export async function remove(exchange: Exchange, parts: ChangeParts): Promise<void> {
+  const { response, path, tokens } = exchange;
+  if (depthOf(exchange, "infinity") !== "infinity") throw new DavError(400, "all below is removed, too");
+  await using place = await parts.tree.place(path);
+  parts.locks.check(path, tokens, { isDeep: true, isMember: true });
+  await removeAt(path, place, parts);
+  response.writeHead(204).end();
+}
+
+async function removeAt(path: SharePath, { path: at, stats }: Place, { locks, dead }: ChangeParts): Promise<void> {
+  if (stats === undefined) throw new DavError(404, "there is no such thing");
+  if (stats.isDirectory()) await rm(at, { recursive: true });
+  else await unlink(at);
+  locks.forget(path);
+  dead.forget(path);
+}
+
+export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<void> {
+  const { request, response, path, tokens } = exchange;
+  const { tree, locks, dead } = parts;
+  const isMove = request.method === "MOVE";
+  const to = pathOnThisServer(request.headers.destination as string | undefined, exchange);
+  const overwrite = (request.headers.overwrite as string | undefined)?.toUpperCase() ?? "T";
+  if (overwrite !== "T" && overwrite !== "F") throw new DavError(400, "Overwrite is T or F");
+  const depth = depthOf(exchange, "infinity");
+  if (depth === "1" || (isMove && depth !== "infinity")) throw new DavError(400, "that depth has no meaning here");
+  await using source = await tree.place(path);
+  if (source.stats === undefined) throw new DavError(404, "there is no such thing");
+  if (keyOf(path) === keyOf(to)) throw new DavError(403, "it is there already");
+  if (isWithin(keyOf(path), keyOf(to)) && source.stats.isDirectory() && (isMove || depth === "infinity"))
+    throw new DavError(403, "a folder does not fit into itself");
+  if (isWithin(keyOf(to), keyOf(path))) throw new DavError(403, "what is around it cannot be replaced by it");
+  await using target = await tree.place(to);
+  if (isMove) locks.check(path, tokens, { isDeep: true, isMember: true });
+  locks.check(to, tokens, { isDeep: true, isMember: true });
+  const isReplaced = target.stats !== undefined;
+  if (isReplaced && overwrite === "F") throw new DavError(412, "something is there already");
+  // A file takes the place of a file in one step; anything else has to make room first.
+  if (isReplaced && !(isMove && source.stats.isFile() && target.stats?.isFile() === true))
+    await removeAt(to, target, parts);
+  if (isMove) await move(source, target, path, tree);
+  else await copy(path, target.path, tree, depth === "infinity");
+  dead.forget(to);
+  dead.copy(path, to);
+  if (isMove) {
+    dead.forget(path);
+    locks.forget(path);
+  }
+  response.writeHead(isReplaced ? 204 : 201).end();
+}
+
+async function move(source: Place, target: Place, path: SharePath, tree: SharedTree): Promise<void> {
+  try {
+    await rename(source.path, target.path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    await copy(path, target.path, tree, true);
+    await rm(source.path, { recursive: true });
+  }
+}
+
+/** What is not shared, hidden files and links that lead out, is not copied either. */
+async function copy(path: SharePath, to: string, tree: SharedTree, isDeep: boolean, level = 0): Promise<void> {
+  if (level > MAX_COPY_DEPTH) throw new DavError(403, "there are too many folders in folders");
+  await using handle = await tree.open(path);
+  const from = `/proc/self/fd/${handle.fd}`;
+  if (!(await handle.stat()).isDirectory()) return await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await mkdir(to);
+  if (!isDeep) return;
+  for await (const { name } of await opendir(from)) {
+    if (isHidden(name)) continue;
+    await copy([...path, name], `${to}/${name}`, tree, true, level + 1).catch((error: unknown) => {
+      if (!(error instanceof DavError && error.status === 403)) throw error;
+    });
+  }
+}
+
+export async function lock(exchange: Exchange, { tree, locks }: ChangeParts): Promise<void> {
+  const { request, response, path, tokens } = exchange;
+  const seconds = timeoutSeconds(request.headers.timeout as string | undefined);
+  const body = await readBody(request, MAX_LOCK_BYTES);
+  if (body.length === 0) return lockAnswer(response, 200, locks.refresh(path, tokens, seconds), locks);
+  const depth = depthOf(exchange, "infinity");
+  if (depth === "1") throw new DavError(400, "a lock is of depth 0 or infinity");
+  const wish = lockInfo(body);
+  await using place = path.length < 2 ? undefined : await tree.place(path);
+  const isNew = place !== undefined && place.stats === undefined;
+  if (isNew) locks.check(path, tokens, { isMember: true });
+  const isFolder = place === undefined || place.stats?.isDirectory() === true;
+  const made = locks.add({ ...wish, path, isFolder, isDeep: depth === "infinity", timeoutSeconds: seconds });
+  try {
+    if (isNew) await writeFile(place.path, "", { flag: "wx" });
+  } catch (error) {
+    locks.remove(path, made.token);
+    throw error;
+  }
+  response.setHeader("Lock-Token", `<${made.token}>`);
+  lockAnswer(response, isNew ? 201 : 200, made, locks);
+}
+
+export function unlock({ request, response, path }: Exchange, { locks }: ChangeParts): void {
+  const [, token] = /^<(.+)>$/.exec((request.headers["lock-token"] as string | undefined)?.trim() ?? "") ?? [];
+  if (token === undefined) throw new DavError(400, "Lock-Token is missing");
+  locks.remove(path, token);
+  response.writeHead(204).end();
+}
+
+function lockInfo(body: Uint8Array): Pick<NewLock, "isExclusive" | "owner"> {
+  const root = parseXml(body);
+  const scope = davChild(root, "lockscope");
+  const type = davChild(root, "locktype");
+  if (root.name !== "lockinfo" || scope === undefined || type === undefined)
+    throw new DavError(400, "lockinfo is expected");
+  if (davChild(type, "write") === undefined) throw new DavError(400, "only writing can be locked");
+  const owner = davChild(root, "owner");
+  const xml = owner === undefined ? "" : writeXml(owner);
+  if (xml.length > MAX_OWNER_CHARACTERS) throw new DavError(413, "the owner is too long");
+  return { isExclusive: davChild(scope, "shared") === undefined, owner: xml };
+}
+
+function lockAnswer(response: Exchange["response"], status: number, made: DavLock, locks: DavLocks): void {
+  const found = `<D:lockdiscovery>${activeLock(made, locks)}</D:lockdiscovery>`;
+  const text = `<?xml version="1.0" encoding="utf-8"?>\n<D:prop xmlns:D="DAV:">${found}</D:prop>\n`;
+  sendText(response, status, XML_TYPE, text);
+}

@@ -1,0 +1,67 @@
+// One request and its answer, with what every method wants of them.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { DavError } from "./dav-error.ts";
+import { type SharePath, sharePath } from "./share-path.ts";
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: SharePath;
+  /** The URL ends with a slash. */
+  readonly isFolderUrl: boolean;
+  /** Lock tokens that the client has named. */
+  readonly tokens: ReadonlySet<string>;
+}
+
+/** The whole body. Throws a DavError 413. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > maxBytes) throw new DavError(413, "the body is too large");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Resolves when the response takes more. Throws when nobody is there to take it. */
+export async function write(response: ServerResponse, piece: string | Uint8Array): Promise<void> {
+  if (response.destroyed) throw gone();
+  if (response.write(piece)) return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (): void => {
+      response.off("drain", settle);
+      response.off("close", settle);
+      if (response.destroyed) reject(gone());
+      else resolve();
+    };
+    response.on("drain", settle);
+    response.on("close", settle);
+  });
+}
+
+export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+export function depthOf({ request }: Exchange, byDefault: "0" | "1" | "infinity"): "0" | "1" | "infinity" {
+  const depth = (request.headers.depth as string | undefined)?.toLowerCase() ?? byDefault;
+  if (depth !== "0" && depth !== "1" && depth !== "infinity") throw new DavError(400, "Depth is 0, 1 or infinity");
+  return depth;
+}
+
+/** The path of a URL on this server. Throws a DavError 502 for one on another, 400 for none. */
+export function pathOnThisServer(url: string | undefined, { request }: Exchange): SharePath {
+  if (url === undefined) throw new DavError(400, "a Destination is missing");
+  if (url.startsWith("/") && !url.startsWith("//")) return sharePath(url);
+  const [, host, path] = /^https?:\/\/(?:[^/@]*@)?([^/?#]+)(\/.*)?$/i.exec(url) ?? [];
+  if (host === undefined) throw new DavError(400, "that is no URL");
+  if (host.toLowerCase() !== request.headers.host?.toLowerCase()) throw new DavError(502, "that is another server");
+  return sharePath(path ?? "/");
+}
+
+function gone(): NodeJS.ErrnoException {
+  return Object.assign(new Error("the client is gone"), { code: "ECONNRESET" });
+}

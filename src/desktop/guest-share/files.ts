@@ -1,0 +1,80 @@
+// GET, HEAD and PUT of files.
+import { randomUUID } from "node:crypto";
+import { chmod, type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { DavError } from "./dav-error.ts";
+import { type Exchange, write } from "./exchange.ts";
+import { etagOf, httpDate, mediaType } from "./file-facts.ts";
+import { byteRange, isUnchanged } from "./preconditions.ts";
+import type { Place } from "./shared-tree.ts";
+
+const STEP_BYTES = 512 * 1024;
+/** Whatever a file is, it is no program of ours: its scripts do not run, and it loads nothing. */
+const FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
+
+/** A file that is open; the handle stays the caller's. */
+export async function sendFile({ request, response, path }: Exchange, handle: FileHandle): Promise<void> {
+  const stats = await handle.stat({ bigint: true });
+  const name = path.at(-1) ?? "";
+  response.setHeader("ETag", etagOf(stats));
+  response.setHeader("Last-Modified", httpDate(stats.mtimeMs));
+  response.setHeader("Accept-Ranges", "bytes");
+  // The browser's own reader of PDF does not work in a sandbox, and has one of its own.
+  response.setHeader("Content-Security-Policy", /\.pdf$/i.test(name) ? "default-src 'none'" : FILE_POLICY);
+  if (isUnchanged(request.headers, stats, true)) return void response.writeHead(304).end();
+  response.setHeader("Content-Type", mediaType(name));
+  const size = Number(stats.size);
+  const isHead = request.method === "HEAD";
+  let range: ReturnType<typeof byteRange>;
+  try {
+    range = isHead ? undefined : byteRange(request.headers, stats);
+  } catch (error) {
+    response.setHeader("Content-Range", `bytes */${size}`);
+    throw error;
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  if (range !== undefined) response.setHeader("Content-Range", `bytes ${start}-${end}/${size}`);
+  response.writeHead(range === undefined ? 200 : 206, { "Content-Length": end - start + 1 });
+  if (isHead || end < start) return void response.end();
+  // No more than was announced, should the file grow; a file that shrinks breaks the connection, as it must.
+  for (let at = start; at <= end; ) {
+    const wanted = Math.min(STEP_BYTES, end + 1 - at);
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, at);
+    if (bytesRead === 0) return void response.destroy();
+    at += bytesRead;
+    await write(response, buffer.subarray(0, bytesRead));
+  }
+  response.end();
+}
+
+/**
+ * The body becomes the file at the place when it is whole, and not before: whoever reads has the old or the new one.
+ * Returns whether there was one before.
+ */
+export async function receiveFile({ request, response }: Exchange, place: Place): Promise<boolean> {
+  const { stats } = place;
+  if (stats?.isDirectory() === true) throw new DavError(405, "it is a folder");
+  if (stats !== undefined && !stats.isFile()) throw new DavError(403, "it is no file");
+  if (request.headers["content-range"] !== undefined) throw new DavError(400, "a part of a file cannot be put");
+  isUnchanged(request.headers, stats, false);
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const temporary = join(dirname(place.path), `.tsvdagent-${randomUUID()}.part`);
+  const handle = await open(temporary, "wx", 0o666);
+  try {
+    try {
+      for await (const piece of request as AsyncIterable<Buffer>) await writeAll(handle, piece);
+    } finally {
+      await handle.close();
+    }
+    if (stats !== undefined) await chmod(temporary, Number(stats.mode) & 0o777);
+    await rename(temporary, place.path);
+  } catch (error) {
+    await unlink(temporary).catch(() => {});
+    throw error;
+  }
+  return stats !== undefined;
+}
+
+async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let at = 0; at < piece.length; at += (await handle.write(piece, at)).bytesWritten);
+}

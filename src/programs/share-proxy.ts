@@ -1,0 +1,151 @@
+// `tsvdagent share-proxy`: on the host, makes the guest's folder reachable: connections on loopback become connections on the
+// guest's port. Whatever comes from the guest is bytes for the one who is connected, and bounded.
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { systemClock } from "../support/clock.ts";
+import { BackendError, ConfigError, describeError, RunError } from "../support/errors.ts";
+import type { Log } from "../support/log.ts";
+import type { HostLine } from "../system/ports/host-line.ts";
+import { Backlog } from "../system/shared-folder/backlog.ts";
+import type { ListenAddress } from "../system/shared-folder/dav-proxy.ts";
+import { MAX_CONNECTIONS, MuxConnections } from "../system/shared-folder/mux-connections.ts";
+import { SharePort } from "../system/shared-folder/share-port.ts";
+import type { CommandLine } from "./command-line.ts";
+import { aborted, type ProgramContext } from "./context.ts";
+import { listenAddress } from "./settings.ts";
+
+export type ShareProxyOptions = Extract<CommandLine, { command: "share-proxy" }>["options"];
+
+const DEFAULT_LISTEN = "127.0.0.1:9844";
+/** A connection on which nothing comes or goes, in either direction. */
+const IDLE_MS = 10 * 60_000;
+/** For a client to take the last of an answer, before it is hung up. */
+const LAST_WORDS_MS = 2000;
+
+/** Resolves when the signal is aborted. Throws a ConfigError, or a RunError when it cannot listen. */
+export async function shareProxy(options: ShareProxyOptions, { log, stop }: ProgramContext): Promise<void> {
+  const { port, "any-address": anyAddress } = options;
+  if (port === undefined) throw new ConfigError("--port: the path of the port's socket is expected");
+  const address = listenAddress(options.listen ?? DEFAULT_LISTEN);
+  if (!isLoopback(address.host) && anyAddress !== true)
+    throw new ConfigError(
+      `--listen ${options.listen}: others can reach that address, and read name and password on the way: ` +
+        "only a loopback address is taken without --any-address",
+    );
+  if (!isLoopback(address.host)) log.warn("others than this machine may connect: nothing is encrypted");
+  const proxy = new ShareProxy(log.of("share"));
+  await using _port = new SharePort(port, proxy, systemClock, log.of("share"));
+  await using _listening = await listen(address, (socket) => proxy.accept(socket));
+  log.info(`share: the guest's folder is at http://${options.listen ?? DEFAULT_LISTEN}/`);
+  await aborted(stop);
+  proxy.hostLeft();
+}
+
+class ShareProxy {
+  readonly #log: Log;
+  #mux: MuxConnections | undefined;
+  /** Never used twice: what the guest says late must not reach another. */
+  #lastId = 0n;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** The port's other end is there. */
+  hostCame(line: HostLine): void {
+    this.#mux = new MuxConnections(line, () => ++this.#lastId, this.#log);
+    this.#log.info("the guest's port is open");
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#mux?.push(bytes);
+  }
+
+  hostLeft(): void {
+    const mux = this.#mux;
+    this.#mux = undefined;
+    mux?.cutAll();
+  }
+
+  accept(socket: Socket): void {
+    socket.on("error", () => {});
+    // Closed at once: the client says so, where it would wait for an answer.
+    if (this.#mux === undefined) return void socket.destroy();
+    socket.resume();
+    socket.setNoDelay(true);
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    // Numbered by their first bytes: the guest takes a number that is lower than one it has seen for a late one.
+    socket.once("data", (bytes: Uint8Array) => {
+      const mux = this.#mux;
+      if (mux === undefined) return void socket.destroy();
+      try {
+        join(socket, bytes, mux, this.#log);
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        this.#log.warn(describeError(error));
+        socket.destroy();
+      }
+    });
+  }
+}
+
+/** Throws a BackendError when there are too many. */
+function join(socket: Socket, first: Uint8Array, mux: MuxConnections, log: Log): void {
+  const backlog = new Backlog(
+    socket,
+    () => mux.reconsider(),
+    (why) => {
+      log.warn(`a connection is closed: ${why}`);
+      socket.destroy();
+    },
+  );
+  const connection = mux.open({
+    data: (piece) => backlog.write(piece),
+    closed: (isCut) => {
+      if (isCut) return void socket.destroy();
+      backlog.end();
+      // A client that is still speaking is not heard by anybody.
+      socket.once("finish", () => systemClock.after(LAST_WORDS_MS, () => socket.destroy()));
+    },
+    get isFull() {
+      return backlog.isFull;
+    },
+  });
+  const send = (bytes: Uint8Array): void => {
+    if (connection.send(bytes)) return;
+    socket.pause();
+    void connection.drained().then(() => socket.resume());
+  };
+  send(first);
+  socket.on("data", send);
+  socket.once("end", () => connection.close());
+  socket.once("close", () => connection.close());
+}
+
+async function listen({ host, port }: ListenAddress, connected: (socket: Socket) => void): Promise<AsyncDisposable> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer({ pauseOnConnect: true }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    connected(socket);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    server.listen({ host, port });
+    await once(server, "listening");
+  } catch (error) {
+    throw new RunError(`cannot listen at ${host}:${port}: ${describeError(error)}`);
+  }
+  // Out of descriptors: the one who knocked is turned away, the others stay.
+  server.on("error", () => {});
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}

@@ -1,0 +1,216 @@
+// The guest's folder on the host: curl, litmus, cadaver and rclone through share-proxy, daemon and session.
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { program } from "./peers/agent.ts";
+import { type GuestShare, startGuestShare } from "./peers/guest-share.ts";
+import { cleanEnvironment, run, startProcess } from "./peers/processes.ts";
+import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
+import { until } from "./peers/until.ts";
+
+const MIB = 1024 * 1024;
+const md5 = (bytes: Uint8Array): string => createHash("md5").update(bytes).digest("hex");
+
+let share: GuestShare;
+let dir: TempDir;
+
+beforeAll(async () => {
+  dir = makeTempDir("guest-share");
+  share = await startGuestShare();
+}, 30_000);
+
+afterAll(async () => {
+  await share?.[Symbol.asyncDispose]();
+  dir?.[Symbol.dispose]();
+});
+
+describe("on the host, the guest's folder", () => {
+  test("is read and written with equal content, 20 MB each way", async () => {
+    const content = randomBytes(20 * MIB);
+    writeFileSync(dir.join("up"), content);
+    expect(await share.status("-T", dir.join("up"), `${share.url}up.bin`)).toBe("201");
+    expect(md5(readFileSync(share.folder("up.bin")))).toBe(md5(content));
+    await share.curl("-o", dir.join("down"), `${share.url}up.bin`);
+    expect(md5(readFileSync(dir.join("down")))).toBe(md5(content));
+    await share.curl("-r", "1000-1999", "-o", dir.join("part"), `${share.url}up.bin`);
+    expect(readFileSync(dir.join("part"))).toEqual(content.subarray(1000, 2000));
+  });
+
+  test("is read by 20 at once beside one that takes nothing", async () => {
+    const contents = Array.from({ length: 20 }, () => randomBytes(300_000));
+    for (const [n, content] of contents.entries()) writeFileSync(share.folder(`f${n}`), content);
+    writeFileSync(share.folder("large"), randomBytes(50 * MIB));
+    const slow = connect(share.port, "127.0.0.1");
+    const authorization = Buffer.from(`${share.user}:${share.password}`).toString("base64");
+    slow.pause();
+    slow.write(`GET /Public/large HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic ${authorization}\r\n\r\n`);
+    await Promise.all(contents.map((_, n) => share.curl("-o", dir.join(`f${n}`), `${share.url}f${n}`)));
+    for (const [n, content] of contents.entries()) expect(md5(readFileSync(dir.join(`f${n}`)))).toBe(md5(content));
+    slow.destroy();
+  });
+
+  test("wants name and password, its own name, and no page of another server", async () => {
+    const bare = ["-sS", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}"];
+    expect(await run("curl", [...bare, share.url])).toBe("401");
+    expect(await run("curl", [...bare, "-u", `${share.user}:wrong`, share.url])).toBe("401");
+    expect(await share.status("-H", "Host: evil.example", share.url)).toBe("403");
+    expect(await share.status("-H", "Origin: http://evil.example", share.url)).toBe("403");
+    expect(await share.status("-H", `Origin: http://127.0.0.1:${share.port}`, share.url)).toBe("200");
+    const file = share.home.join(".local/state/tsvdagent/guest-share-password");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(share.session.logged + share.daemon.logged + share.proxy.logged).not.toContain(share.password);
+  });
+
+  test("ends at itself: hidden files, paths and links that lead out are refused", async () => {
+    writeFileSync(share.home.join("secret"), "secret");
+    writeFileSync(share.folder(".hidden"), "hidden");
+    writeFileSync(share.folder("plain"), "plain");
+    symlinkSync(share.home.join("secret"), share.folder("out"));
+    symlinkSync("plain", share.folder("in"));
+    symlinkSync(share.home.path, share.folder("home"));
+    await run("mkfifo", [share.folder("fifo")]);
+    const asked = (path: string): Promise<string> => share.status("--path-as-is", `${share.url}${path}`);
+    for (const path of ["out", "home/secret", ".hidden", "home/Public/.hidden", "fifo"])
+      expect(await asked(path)).toBe("403");
+    for (const path of ["../secret", "%2e%2e/secret", "..%2fsecret", "a%00b", "%ff"])
+      expect(await asked(path)).toBe("400");
+    expect(await share.curl(`${share.url}in`)).toBe("plain");
+    expect(await share.status("-T", dir.join("part"), `${share.url}home/new`)).toBe("403");
+    const listing = await share.curl(share.url);
+    expect(listing).toContain(">in<");
+    for (const name of [">out<", ">home", "hidden", "fifo"]) expect(listing).not.toContain(name);
+  });
+
+  test("keeps the old file when an upload breaks off, also by a killed session", async () => {
+    writeFileSync(share.folder("kept"), "old");
+    writeFileSync(dir.join("endless"), randomBytes(8 * MIB));
+    const upload = ["-sS", "-u", `${share.user}:${share.password}`, "--limit-rate", "200k", "-T", dir.join("endless")];
+    const parts = (): string[] => readdirSync(share.home.join("Public")).filter((name) => name.endsWith(".part"));
+    await using first = await startProcess("curl", [...upload, `${share.url}kept`]);
+    await until("the upload to begin", () => parts().length > 0, 5000);
+    expect(readFileSync(share.folder("kept"), "utf8")).toBe("old");
+    await first.kill("SIGKILL");
+    await until("what was there of it to be gone", () => parts().length === 0, 5000);
+    expect(readFileSync(share.folder("kept"), "utf8")).toBe("old");
+    await using killed = await startGuestShare();
+    writeFileSync(killed.folder("kept"), "old");
+    const again = [...upload.slice(0, 2), `${killed.user}:${killed.password}`, ...upload.slice(3)];
+    await using second = await startProcess("curl", [...again, `${killed.url}kept`]);
+    await until("the upload to begin", () => readdirSync(killed.home.join("Public")).length > 1, 5000);
+    await killed.session.process.kill("SIGKILL");
+    expect((await second.ended).code).not.toBe(0);
+    expect(readFileSync(killed.folder("kept"), "utf8")).toBe("old");
+  }, 20_000);
+
+  test("is told of by status, with the file of the password and not what is in it", async () => {
+    const text = await run(process.execPath, [program, "status", "--control", share.control]);
+    expect(text).toMatch(/share {5}port held: .*: the host is there/);
+    expect(text).toMatch(/guest share: ~\/Public read-write, name and password in \/.*guest-share-password/);
+    expect(text).not.toContain(share.password);
+  });
+});
+
+describe("programs on the host", () => {
+  test("litmus: 104 of 104", async () => {
+    mkdirSync(share.folder("litmus-base"));
+    const text = await run("litmus", ["-k", `${share.url}litmus-base/`, share.user, share.password], {
+      cwd: dir.path,
+      timeoutMs: 60_000,
+    });
+    const passed = [...text.matchAll(/(\d+) passed, (\d+) failed/g)].map(([, good, bad]) => [
+      Number(good),
+      Number(bad),
+    ]);
+    expect(passed).toHaveLength(5);
+    expect(passed.reduce((sum, [good = 0]) => sum + good, 0)).toBe(104);
+    expect(passed.every(([, bad]) => bad === 0)).toBe(true);
+    expect(text).not.toContain("WARNING");
+  }, 70_000);
+
+  test("cadaver makes, puts, locks, edits, copies, moves and removes", async () => {
+    writeFileSync(dir.join(".netrc"), `machine 127.0.0.1 login ${share.user} password ${share.password}\n`, {
+      mode: 0o600,
+    });
+    writeFileSync(dir.join("note"), "first\n");
+    writeFileSync(dir.join("edit.sh"), '#!/bin/sh\nsleep 1.1; echo edited >> "$1"\n', { mode: 0o700 });
+    const commands = [
+      "mkcol desk",
+      "cd desk",
+      `put ${dir.join("note")} note`,
+      "lock note",
+      "showlocks",
+      "unlock note",
+      "edit note",
+      "copy note copied",
+      "move copied moved",
+      "propset note colour blue",
+      "propget note colour",
+      `get moved ${dir.join("got")}`,
+      "delete note",
+      "quit",
+    ];
+    writeFileSync(dir.join("commands"), `${commands.join("\n")}\n`);
+    const text = await run("sh", ["-c", 'cadaver "$0" < "$1"', share.url, dir.join("commands")], {
+      env: { ...(cleanEnvironment() as Record<string, string>), HOME: dir.path, EDITOR: dir.join("edit.sh") },
+    });
+    expect(text).not.toMatch(/failed|error/i);
+    expect(readFileSync(share.folder("desk/moved"), "utf8")).toBe("first\nedited\n");
+    expect(readFileSync(dir.join("got"), "utf8")).toBe("first\nedited\n");
+    expect(existsSync(share.folder("desk/note"))).toBe(false);
+  });
+
+  test("rclone copies 60 files both ways, finds them equal, and moves them", async () => {
+    mkdirSync(dir.join("many/deep er"), { recursive: true });
+    for (let n = 0; n < 60; n += 1)
+      writeFileSync(
+        dir.join(`many/${n % 3 === 0 ? "deep er/" : ""}file ${n} 'ü&#.txt`),
+        randomBytes(1 + ((n * 997) % 20_000)),
+      );
+    const password = (await run("rclone", ["obscure", share.password])).trim();
+    const env = {
+      HOME: dir.path,
+      RCLONE_CONFIG_GUEST_TYPE: "webdav",
+      RCLONE_CONFIG_GUEST_URL: share.url,
+      RCLONE_CONFIG_GUEST_USER: share.user,
+      RCLONE_CONFIG_GUEST_PASS: password,
+    };
+    const rclone = (...args: readonly string[]): Promise<string> => run("rclone", args, { env, timeoutMs: 30_000 });
+    await rclone("copy", dir.join("many"), "guest:many");
+    await rclone("check", "--download", dir.join("many"), "guest:many");
+    await rclone("copy", "guest:many", dir.join("back"));
+    await rclone("check", "--download", dir.join("back"), "guest:many");
+    await rclone("move", "guest:many", "guest:moved");
+    expect(readdirSync(share.folder("moved"))).toHaveLength(41);
+  }, 60_000);
+});
+
+describe("the guest's folder is not served", () => {
+  test("to be changed, where it is shared read-only", async () => {
+    await using readOnly = await startGuestShare("");
+    writeFileSync(readOnly.folder("file"), "content");
+    expect(await readOnly.curl(`${readOnly.url}file`)).toBe("content");
+    for (const method of ["PUT", "DELETE", "MKCOL", "LOCK", "PROPPATCH", "MOVE"])
+      expect(await readOnly.status("-X", method, `${readOnly.url}file`)).toBe("403");
+  }, 20_000);
+
+  test("at an address that others reach, unless that is said in so many words", async () => {
+    await using proxy = await startProcess(process.execPath, [
+      program,
+      "share-proxy",
+      "--port",
+      dir.join("none"),
+      "--listen",
+      "0.0.0.0:9844",
+    ]);
+    expect((await proxy.ended).code).toBe(2);
+    expect(proxy.errors).toContain("--any-address");
+  });
+
+  test("while the session's agent is gone: whoever connects is closed at once", async () => {
+    await using alone = await startGuestShare();
+    await alone.session[Symbol.asyncDispose]();
+    await alone.daemon.untilLogged(/agent of .* gone/);
+    await expect(alone.curl("-m", "5", alone.url)).rejects.toThrow(/exit (52|56)/);
+  }, 20_000);
+});
