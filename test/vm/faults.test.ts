@@ -167,16 +167,20 @@ async function works(mark: string): Promise<void> {
   const { sentMs } = await viewer.setDisplays([{ width, height }]);
   await viewer.waitForMonitors([{ width, height }], { sinceMs: sentMs, timeoutMs: 20_000 });
   const at = { x: 100 + 37 * (places % 20), y: 50 + 29 * (places % 20) };
-  await viewer.position(at.x, at.y);
-  await untilPointer(at);
+  await untilPointer(at, true);
 }
 
-async function untilPointer(wanted: Point): Promise<void> {
+/** `moves`: puts the viewer's pointer there, again and again: what comes before X has opened a new device is lost. */
+async function untilPointer(wanted: Point, moves = false): Promise<void> {
   const arrived = async (): Promise<boolean> => {
+    if (moves) {
+      await viewer.position(wanted.x + 1, wanted.y);
+      await viewer.position(wanted.x, wanted.y);
+    }
     const { x, y } = await pointerPosition(desktop);
     return x === wanted.x && y === wanted.y;
   };
-  await until(`the pointer to be at ${wanted.x},${wanted.y}`, arrived, 10_000, 50);
+  await until(`the pointer to be at ${wanted.x},${wanted.y}`, arrived, 10_000, 100);
 }
 
 async function untilPasted(text: string): Promise<void> {
