@@ -260,7 +260,8 @@ export class DaemonSharedFolder implements AsyncDisposable {
 
   async #listen(epoch: number): Promise<void> {
     const share = this.#share;
-    if (share === undefined || this.#proxy !== undefined) return;
+    // One that was wanted for a viewer who has left meanwhile would keep the place of the next.
+    if (share === undefined || this.#proxy !== undefined || epoch !== this.#state.epoch) return;
     const { clock, listen } = this.#options;
     try {
       const { DavProxy } = await import("../system/shared-folder/dav-proxy.ts");

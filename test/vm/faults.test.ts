@@ -26,7 +26,7 @@ import { type Point, pointerPosition } from "./watch.ts";
 const TEXT = ClipboardType.UTF8_TEXT;
 /** The promise: function is back this soon. */
 const BACK_MS = 5000;
-const TIMES = 10;
+const TIMES = 5;
 
 /**
  * Kills, runs what a person or a display manager would run, and asks until everything is there again. Milliseconds by the
@@ -218,7 +218,7 @@ async function resources(pid: number): Promise<{ readonly descriptors: number; r
   return { descriptors: files.trim().split("\n").length, privateKb: kb("Private_Clean") + kb("Private_Dirty") };
 }
 
-describe("killed ten times in a row", () => {
+describe("killed five times in a row", () => {
   test.each([
     ["the daemon", async () => [await daemonPid(guest)]],
     ["the session", async () => [await sessionPid()]],

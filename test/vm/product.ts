@@ -50,7 +50,7 @@ export async function waitForStatus(
   try {
     return await until(`the daemon to say: ${what}`, probe, timeoutMs, 250);
   } catch (error) {
-    const log = await daemonLog(guest).catch(String);
+    const log = await bothLogs(guest).catch(String);
     throw new Error(`${error}\n${JSON.stringify(last, null, 1)}\n${log.slice(-3000)}`, { cause: error });
   }
 }
@@ -70,14 +70,11 @@ export function daemonLog(guest: Guest): Promise<string> {
 
 /** Warnings and errors of the daemon and of every agent. */
 export function complaints(guest: Guest): Promise<string> {
-  return journal(
-    guest,
-    "-p",
-    "warning",
-    "_SYSTEMD_UNIT=tsvdagentd.service",
-    "+",
-    "_SYSTEMD_USER_UNIT=tsvdagent.service",
-  );
+  return bothLogs(guest, "-p", "warning");
+}
+
+function bothLogs(guest: Guest, ...options: readonly string[]): Promise<string> {
+  return journal(guest, ...options, "_SYSTEMD_UNIT=tsvdagentd.service", "+", "_SYSTEMD_USER_UNIT=tsvdagent.service");
 }
 
 /** Empty where nothing is to be told. */
