@@ -14,6 +14,7 @@
   pulseaudio,
   systemd,
   wireplumber,
+  xdg-utils,
 }:
 let
   manifest = lib.importJSON ../package.json;
@@ -56,7 +57,7 @@ let
         or (throw "tsvdagent: no dependencies are known for ${stdenvNoCC.hostPlatform.system}");
   };
 
-  # The session's own come first. The wrappers have what needs setuid.
+  # The session's own come first. The wrappers have what needs setuid, the system what a desktop brings (gsettings, xfconf-query).
   helpers = lib.makeBinPath [
     alsa-utils
     coreutils
@@ -64,6 +65,7 @@ let
     pulseaudio
     systemd
     wireplumber
+    xdg-utils
   ];
 in
 stdenv.mkDerivation (finalAttrs: {
@@ -100,7 +102,7 @@ stdenv.mkDerivation (finalAttrs: {
     installShellCompletion --fish --name tsvdagent.fish dist/completions/tsvdagent.fish
     makeWrapper ${lib.getExe nodejs_24} $out/bin/tsvdagent \
       --add-flags $out/lib/tsvdagent/dist/tsvdagent.js \
-      --suffix PATH : /run/wrappers/bin:${helpers}
+      --suffix PATH : /run/wrappers/bin:${helpers}:/run/current-system/sw/bin
     runHook postInstall
   '';
 

@@ -25,6 +25,7 @@ let
     "virt-viewer"
     "wireplumber"
     "xclip"
+    "xdg-utils"
   ] (name: package (if name == "nodejs_24" then "node" else name) { });
 
   # mkDerivation { } or mkDerivation (finalAttrs: { }); every attribute is looked at.
