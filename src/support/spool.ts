@@ -91,6 +91,14 @@ export class Spool implements AsyncDisposable {
     this.#notify();
   }
 
+  /** All that can be read at once, as it lies there: for one write of many pieces, without a copy. */
+  takeWaiting(): readonly Uint8Array[] {
+    const pieces = this.#head;
+    this.#head = [];
+    this.#headBytes = 0;
+    return pieces;
+  }
+
   /** The next bytes, 64 to 512 KiB at once until the last; undefined at the end. Throws what `fail` was given. */
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {

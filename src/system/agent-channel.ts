@@ -214,7 +214,7 @@ export class AgentChannel implements AsyncDisposable {
       this.#queuedBytes -= item.frame.length;
       if (item.body !== undefined) this.#queuedBodies -= 1;
       const opening = this.#stream;
-      if (!this.#port.write(item.frame)) await this.#port.drained();
+      if (!this.#port.write(item.frame, ...(item.body?.takeWaiting() ?? []))) await this.#port.drained();
       if (item.body !== undefined) await this.#sendBody(item.body, opening);
     }
     this.#isSending = false;

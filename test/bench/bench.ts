@@ -4,7 +4,7 @@ import { missingBuild } from "../integration/peers/agent.ts";
 import { exitOnSignals } from "../integration/peers/signals.ts";
 import { makeTempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs } from "../integration/peers/until.ts";
-import { copyOfNode } from "./copy-of-node.ts";
+import { copyOfNode, memoryOfTwoIdleNodes } from "./copy-of-node.ts";
 import { type MachineFacts, machineFacts, versions } from "./machine.ts";
 import { measureGuestToViewer, measureViewerToGuest } from "./measure-clipboard.ts";
 import { measureFiles } from "./measure-files.ts";
@@ -55,8 +55,11 @@ async function bench(options: BenchOptions): Promise<number> {
   console.error(`tsvdagent ${agents.ours} and spice-vdagent ${agents.theirs}, ${options.runs} runs of each`);
   using dir = makeTempDir("bench");
   const node = await copyOfNode(dir);
-  await using ours = await Side.start("ours", node);
-  await using theirs = await Side.start("theirs", node);
+  // Before anything else runs on it, and shares its pages.
+  const floor = options.pair && options.only.has("idle") ? await memoryOfTwoIdleNodes(node) : undefined;
+  const program = { node, isPair: options.pair };
+  await using ours = await Side.start("ours", program);
+  await using theirs = await Side.start("theirs", program);
   const sides = { ours, theirs };
   const niceness = {
     ours: sides.ours.pids.map(nicenessOf),
@@ -64,7 +67,13 @@ async function bench(options: BenchOptions): Promise<number> {
   };
   const { results, aborted } = await measureAll(sides, options);
   const seconds = Math.round((monotonicMs() - startMs) / 1000);
-  printResults(results, machine, niceness, options.proxy);
+  printResults(results, machine, niceness, options);
+  if (floor !== undefined) {
+    const [pss, each] = [floor.pssMib.toFixed(1), floor.largestPrivateMib.toFixed(1)];
+    console.log(
+      `Two processes of this Node that do nothing: PSS ${pss} MiB together, private ${each} MiB in the larger.`,
+    );
+  }
   writeFileSync(
     options.json,
     `${JSON.stringify(
@@ -74,6 +83,7 @@ async function bench(options: BenchOptions): Promise<number> {
         machine,
         agents,
         niceness,
+        floor,
         options: { ...options, only: [...options.only], json: undefined, help: undefined },
         results: results.map((series) => ({ ...series, ...judge(series) })),
       },
@@ -88,7 +98,7 @@ async function bench(options: BenchOptions): Promise<number> {
 /** What was measured before something broke is kept. */
 async function measureAll(
   sides: Sides,
-  { only, runs, sizesMib, idleSeconds, proxy }: BenchOptions,
+  { only, runs, sizesMib, idleSeconds, pair, proxy }: BenchOptions,
 ): Promise<{ readonly results: readonly Series[]; readonly aborted: boolean }> {
   const clipboard = { runs, sizesMib, path: proxy ? "proxy" : "direct" } as const;
   const results: Series[] = [];
@@ -99,7 +109,8 @@ async function measureAll(
     if (only.has("guest-to-viewer")) results.push(...(await measureGuestToViewer(sides, clipboard)));
     if (only.has("files")) results.push(...(await measureFiles(sides, runs)));
     const afterTexts = only.has("viewer-to-guest") || only.has("guest-to-viewer");
-    if (only.has("idle")) results.push(...(await measureIdle(sides, { seconds: idleSeconds, afterTexts })));
+    if (only.has("idle"))
+      results.push(...(await measureIdle(sides, { seconds: idleSeconds, afterTexts, isPair: pair })));
     return { results, aborted: false };
   } catch (error) {
     console.error(`\nbench: ended early: ${error instanceof Error ? error.message : error}`);
@@ -112,20 +123,21 @@ function printResults(
   results: readonly Series[],
   { node, kernel, cores, cpu, load }: MachineFacts,
   niceness: Readonly<Record<"ours" | "theirs", readonly number[]>>,
-  proxy: boolean,
+  { pair, proxy }: BenchOptions,
 ): void {
   console.log(`
 ${resultTable(results)}
 
 Medians (smallest..largest). ours/theirs: of the medians; "speed" is the other way round, more is better.
+Ours: ${pair ? "daemon and session, two processes" : "the one process of `run`; --pair: daemon and session"}.
 Start: from the first process; theirs has two, the second started as soon as the first listens.
 Resize: through a proxy that cuts the millimetres out of the viewer's messages, for both: theirs takes none with them.
 Texts: ${proxy ? "through the same proxy" : "the viewer is connected directly, no proxy"}, for both; viewer → guest from the start to the end of xclip in
 the guest, guest → viewer from the viewer's request to the last byte; every text is checked by its md5.
 Files: from the drop to the viewer's last word on the last of them; every file is checked by its md5.
 Idle: one sample of both at the same time, a viewer connected. PSS counts a page shared by n processes as 1/n, RSS in
-full; ours runs with a copy of Node, so that it shares none of Node with other programs. New desktop: theirs is the first
-program there that uses GTK, and loads OpenGL to look at it; otherwise an earlier one did that.
+full; ours runs with a copy of Node, so that it shares none of Node with programs that are not measured. New desktop:
+theirs is the first program there that uses GTK, and loads OpenGL to look at it; otherwise an earlier one did that.
 Niceness: ours ${niceness.ours.join(" ")}, theirs ${niceness.theirs.join(" ")} (ours asks for -5 and gets it only as root).
 Node ${node}, Linux ${kernel}, ${cores} cores (${cpu}), load before the start ${load.toFixed(2)}.`);
   for (const { what, failures } of results) {

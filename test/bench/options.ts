@@ -12,6 +12,7 @@ each with one of them and a real SPICE client; runs alternate between the two.
   --only NAME         only this, may be repeated: ${measurements.join(", ")}
   --sizes MIB,…       sizes of the texts [1,20,50]
   --idle-seconds N    how long the idle agents are watched [60]
+  --pair              ours runs as daemon and session, two processes as theirs, instead of as the one of \`run\`
   --proxy             texts, too, go through the proxy that resizing needs (it cuts the millimetres out of the viewer's
                       messages, which Debian's agent does not take)
   --guest             instead of all that: the screen of a guest in QEMU (npm run pretest:vm installs what it takes)
@@ -26,6 +27,7 @@ export interface BenchOptions {
   readonly only: ReadonlySet<MeasurementName>;
   readonly sizesMib: readonly number[];
   readonly idleSeconds: number;
+  readonly pair: boolean;
   readonly proxy: boolean;
   readonly guest: boolean;
   readonly json: string;
@@ -41,6 +43,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       only: { type: "string", multiple: true, default: [] },
       sizes: { type: "string", default: "1,20,50" },
       "idle-seconds": { type: "string", default: "60" },
+      pair: { type: "boolean", default: false },
       proxy: { type: "boolean", default: false },
       guest: { type: "boolean", default: false },
       json: { type: "string", default: "bench.json" },
@@ -54,6 +57,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     only: new Set(only.length > 0 ? only : measurements),
     sizesMib: values.sizes.split(",").map((size) => positive("--sizes", size)),
     idleSeconds: positive("--idle-seconds", values["idle-seconds"]),
+    pair: values.pair,
     proxy: values.proxy,
     guest: values.guest,
     json: values.json,

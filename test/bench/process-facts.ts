@@ -11,6 +11,8 @@ export interface Memory {
   readonly pssMib: number;
   /** In no other process. MiB. */
   readonly privateMib: number;
+  /** The same, of the process that has most of it. */
+  readonly largestPrivateMib: number;
 }
 
 export interface Activity {
@@ -38,7 +40,15 @@ export function familyOf(pids: readonly number[]): readonly number[] {
 export function memoryOf(pids: readonly number[]): Memory {
   const texts = pids.map((pid) => readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"));
   const mib = (field: string): number => texts.reduce((sum, text) => sum + numberAfter(text, field), 0) / 1024;
-  return { rssMib: mib("Rss"), pssMib: mib("Pss"), privateMib: mib("Private_Clean") + mib("Private_Dirty") };
+  const privates = texts.map(
+    (text) => (numberAfter(text, "Private_Clean") + numberAfter(text, "Private_Dirty")) / 1024,
+  );
+  return {
+    rssMib: mib("Rss"),
+    pssMib: mib("Pss"),
+    privateMib: privates.reduce((sum, each) => sum + each, 0),
+    largestPrivateMib: Math.max(0, ...privates),
+  };
 }
 
 /** Since they were started, threads that have ended since not included. */

@@ -1,5 +1,5 @@
 /** One half of the comparison: an Xspice with one of the agents in it and a viewer in front of it. */
-import { startAgentOf } from "../integration/peers/agent.ts";
+import { startAgentOf, startAgentPairOf } from "../integration/peers/agent.ts";
 import { type MonitorsTailProxy, startMonitorsTailProxy } from "../integration/peers/monitors-tail-proxy.ts";
 import type { PeerProcess } from "../integration/peers/processes.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
@@ -17,6 +17,14 @@ interface RunningAgent extends AsyncDisposable {
 /** How the viewer reaches the server. */
 export type Path = "direct" | "proxy";
 
+/** How ours is run. */
+export interface OurProgram {
+  /** The Node that runs it. */
+  readonly node: string;
+  /** As daemon and session, not as the one process of `run`. */
+  readonly isPair: boolean;
+}
+
 const NO_LIMIT = -1;
 /** Some time after a resize Xspice takes up to 10 s to notice that an agent, either of them, is gone. */
 const NOTICE_MS = 30_000;
@@ -25,25 +33,33 @@ export class Side implements AsyncDisposable {
   readonly name: AgentName;
   readonly viewer: SpiceClient;
   readonly #node: string;
+  readonly #isPair: boolean;
   readonly #server: Xspice;
   readonly #proxy: MonitorsTailProxy;
   readonly #saveDir = makeTempDir("bench-saved");
   #agent: RunningAgent | undefined;
   #path: Path | undefined;
 
-  private constructor(name: AgentName, node: string, server: Xspice, proxy: MonitorsTailProxy, viewer: SpiceClient) {
+  private constructor(
+    name: AgentName,
+    { node, isPair }: OurProgram,
+    server: Xspice,
+    proxy: MonitorsTailProxy,
+    viewer: SpiceClient,
+  ) {
     this.name = name;
     this.#node = node;
+    this.#isPair = isPair;
     this.#server = server;
     this.#proxy = proxy;
     this.viewer = viewer;
   }
 
-  /** With a connected viewer and a running agent; `node` runs ours. What is left after a failure ends with this process. */
-  static async start(name: AgentName, node: string): Promise<Side> {
+  /** With a connected viewer and a running agent. What is left after a failure ends with this process. */
+  static async start(name: AgentName, ours: OurProgram): Promise<Side> {
     const server = await startXspice();
     const proxy = await startMonitorsTailProxy(server.spicePort);
-    const side = new Side(name, node, server, proxy, await SpiceClient.start());
+    const side = new Side(name, ours, server, proxy, await SpiceClient.start());
     await side.connect("direct");
     await side.startAgent();
     return side;
@@ -90,9 +106,8 @@ export class Side implements AsyncDisposable {
   /** Returns how long it took from the start of its (first) process until the viewer had its announcement. */
   async startAgent(): Promise<number> {
     const startMs = monotonicMs();
-    this.#agent = await (this.name === "ours"
-      ? startOurs(this.#server, this.#node, this.saveDir)
-      : startTheirs(this.#server, this.saveDir));
+    const startAgent = this.name === "theirs" ? startTheirs : this.#isPair ? startOurPair : startOurs;
+    this.#agent = await startAgent(this.#server, this.#node, this.saveDir);
     await this.viewer.waitForAgent();
     const announced = this.viewer.events.all("agent", startMs).find((event) => event.announced);
     if (announced === undefined) throw new Error("the viewer has an agent that was announced before it was started");
@@ -110,12 +125,18 @@ export class Side implements AsyncDisposable {
 
 export type Sides = Readonly<Record<AgentName, Side>>;
 
+/** The two processes of ours that do what the one of `run` does. */
+async function startOurPair(server: Xspice, node: string, saveDir: string): Promise<RunningAgent> {
+  const pair = await startAgentPairOf(server, { node, args: ["--save-dir", saveDir] });
+  return { processes: [pair.daemon.process, pair.session.process], [Symbol.asyncDispose]: pair[Symbol.asyncDispose] };
+}
+
 async function startOurs(server: Xspice, node: string, saveDir: string): Promise<RunningAgent> {
   const agent = await startAgentOf(server, { node, args: ["--save-dir", saveDir] });
   return { processes: [agent.process], [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
 }
 
-async function startTheirs(server: Xspice, saveDir: string): Promise<RunningAgent> {
+async function startTheirs(server: Xspice, _node: string, saveDir: string): Promise<RunningAgent> {
   const agent = await startUpstreamAgent(server, { saveDir });
   return { processes: [agent.daemon, agent.session], [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
 }

@@ -6,10 +6,10 @@ import type { XConnection } from "./x-connection.ts";
 const ANY = 0;
 /** ChangeProperty: Replace */
 const REPLACE = 0;
-/** Bytes of one GetProperty. */
-const PAGE_BYTES = 256 * 1024;
+/** Bytes of one GetProperty: most content is had with the first. */
+const PAGE_BYTES = 1024 * 1024;
 /** Pages asked for before the one before has come. */
-const PAGES_AHEAD = 4;
+const PAGES_AHEAD = 2;
 
 export interface PropertyHead {
   /** Atom. */

@@ -64,9 +64,18 @@ export class ReopeningPort implements AsyncDisposable {
     this.#fault = undefined;
   }
 
-  /** False: wait for `drained` before the next. Without an open port the bytes go nowhere, as without a viewer. */
-  write(bytes: Uint8Array): boolean {
-    return this.#stream === undefined || this.#stream.write(bytes);
+  /**
+   * The pieces go out together. False: wait for `drained` before the next. Without an open port the bytes go nowhere, as
+   * without a viewer.
+   */
+  write(...pieces: readonly Uint8Array[]): boolean {
+    const stream = this.#stream;
+    if (stream === undefined) return true;
+    stream.cork();
+    let hasRoom = true;
+    for (const piece of pieces) hasRoom = stream.write(piece);
+    stream.uncork();
+    return hasRoom;
   }
 
   /** Resolves when the port takes more, or is gone. */

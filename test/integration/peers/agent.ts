@@ -39,6 +39,34 @@ export function startAgentOf(
   return startAgent(["run", ...where, ...(options.args ?? [])], options);
 }
 
+export interface AgentPair extends AsyncDisposable {
+  readonly daemon: Agent;
+  readonly session: Agent;
+}
+
+/** The same as daemon and session, without logind. Being connected is for the viewer to say. */
+export async function startAgentPairOf(
+  server: Pick<Xspice, "display" | "portPath" | "fifoPath">,
+  options: AgentOptions = {},
+): Promise<AgentPair> {
+  const dir = makeTempDir("agent-pair");
+  const socket = dir.join("session");
+  const host = ["--port", server.portPath, "--uinput", `fifo:${server.fifoPath}`, "--no-logind"];
+  const daemon = await startAgent(["daemon", ...host, "--socket", socket, "--control", dir.join("control")], options);
+  await until("the daemon's socket", () => daemon.process.exit === undefined && existsSync(socket), 5000, 5);
+  const desktop = ["--socket", socket, "--display", server.display];
+  const session = await startAgent(["session", ...desktop, ...(options.args ?? [])], options);
+  return {
+    daemon,
+    session,
+    [Symbol.asyncDispose]: async () => {
+      await session[Symbol.asyncDispose]();
+      await daemon[Symbol.asyncDispose]();
+      dir[Symbol.dispose]();
+    },
+  };
+}
+
 /** `tsvdagent run` with these options and a home of its own, where no configuration of a developer can be in the way. */
 export async function startAgent(args: readonly string[], options: AgentOptions = {}): Promise<Agent> {
   const missing = missingBuild();

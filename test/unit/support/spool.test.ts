@@ -93,6 +93,23 @@ describe("what is written", () => {
     },
   );
 
+  it.each([0, 1, 64 * KIB, MIB, 5 * MIB + 7])(
+    "of %d bytes is had without waiting as far as memory holds it, and the rest is read after it",
+    async (bytes) => {
+      await using spool = new Spool();
+      new Writer(spool).write(bytes);
+      spool.end();
+      const waiting = Buffer.concat(spool.takeWaiting());
+      expect(Buffer.compare(waiting, master.subarray(0, waiting.length))).toBe(0);
+      if (bytes >= 64 * KIB) expect(waiting.length).toBe(Math.min(bytes, MIB));
+      expect(spool.takeWaiting()).toEqual([]);
+      const reader = new Reader(spool);
+      reader.at = waiting.length;
+      await reader.readAll();
+      expect(reader.at).toBe(bytes);
+    },
+  );
+
   it("is read again whole when it comes a byte at a time", async () => {
     await using spool = new Spool();
     const writer = new Writer(spool);

@@ -1,5 +1,5 @@
 // How often a port is tried, and when: with time that stands still.
-import { duplexPair } from "node:stream";
+import { Duplex, duplexPair } from "node:stream";
 import { expect, test } from "vitest";
 import { PortError } from "../../../../src/support/errors.ts";
 import { ReopeningPort } from "../../../../src/system/ports/reopening-port.ts";
@@ -92,6 +92,23 @@ test("a port held for a moment delivers what came meanwhile", async () => {
   clock.advance(20);
   await settled();
   expect(seen).toEqual(["opened", "data 1"]);
+  await port[Symbol.asyncDispose]();
+});
+
+test("pieces that are written together reach the stream in one write", async () => {
+  const writes: string[] = [];
+  const stream = new Duplex({
+    read: () => {},
+    writev: (chunks, done) => {
+      writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)).toString());
+      done();
+    },
+  });
+  const { port } = portOn(async () => ({ stream, [Symbol.asyncDispose]: async () => void stream.destroy() }));
+  await settled();
+  port.write(Buffer.from("head "), Buffer.from("and "), Buffer.from("body"));
+  port.write(Buffer.from("alone"));
+  expect(writes).toEqual(["head and body", "alone"]);
   await port[Symbol.asyncDispose]();
 });
 
