@@ -1,7 +1,6 @@
 /** `npm run bench`: tsvdagent and Debian's agent side by side. Options: see options.ts. */
 import { writeFileSync } from "node:fs";
-import { missingBuild } from "../integration/peers/agent.ts";
-import { exitOnSignals } from "../integration/peers/signals.ts";
+import { runShown } from "../integration/peers/program-start.ts";
 import { makeTempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs } from "../integration/peers/until.ts";
 import { copyOfNode, memoryOfTwoIdleNodes } from "./copy-of-node.ts";
@@ -17,35 +16,11 @@ import { agentNames, judge, type Series } from "./series.ts";
 import { Side, type Sides } from "./side.ts";
 import { resultTable } from "./table.ts";
 
-exitOnSignals();
-// Not only exitCode: what a failed start left behind would keep this process alive; its 'exit' handlers end it.
-process.exit(await main(process.argv.slice(2)));
+await runShown({ name: "bench", usage: USAGE, parse: parseOptions, run });
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: BenchOptions;
-  try {
-    options = parseOptions(args);
-  } catch (error) {
-    console.error(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    return 2;
-  }
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
-  const missing = missingBuild();
-  if (missing !== undefined) {
-    console.error(`bench: ${missing}`);
-    return 1;
-  }
-  try {
-    // A guest is another machine's affair: what starts one is not loaded without need.
-    if (options.guest) return await (await import("./measure-guest.ts")).benchGuest(options);
-    return await bench(options);
-  } catch (error) {
-    console.error(`\nbench: ${error instanceof Error ? error.message : error}`);
-    return 1;
-  }
+async function run(options: BenchOptions): Promise<number> {
+  // A guest is another machine's affair: what starts one is not loaded without need.
+  return options.guest ? (await import("./measure-guest.ts")).benchGuest(options) : bench(options);
 }
 
 async function bench(options: BenchOptions): Promise<number> {

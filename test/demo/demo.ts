@@ -1,7 +1,8 @@
 /** `npm run demo`: the agent at work on a machine without a virtual machine. Options: see options.ts. */
 import { resolve } from "node:path";
-import { type Agent, missingBuild, startAgentOf } from "../integration/peers/agent.ts";
-import { exitOnSignals, nextSignal } from "../integration/peers/signals.ts";
+import { type Agent, startAgentOf } from "../integration/peers/agent.ts";
+import { runShown } from "../integration/peers/program-start.ts";
+import { nextSignal } from "../integration/peers/signals.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
 import { makeTempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs, sleep } from "../integration/peers/until.ts";
@@ -21,34 +22,7 @@ const SIZES = [
 const DRAWING_MS = 300;
 const ENDED = "Ended.";
 
-exitOnSignals();
-// Not only exitCode: what a failed start left behind would keep this process alive; its 'exit' handlers end it.
-process.exit(await main(process.argv.slice(2)));
-
-async function main(args: readonly string[]): Promise<number> {
-  let options: DemoOptions;
-  try {
-    options = parseOptions(args);
-  } catch (error) {
-    console.error(`demo: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    return 2;
-  }
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
-  const missing = missingBuild();
-  if (missing !== undefined) {
-    console.error(`demo: ${missing}`);
-    return 1;
-  }
-  try {
-    return await demo(options);
-  } catch (error) {
-    console.error(`\ndemo: ${error instanceof Error ? error.message : error}`);
-    return 1;
-  }
-}
+await runShown({ name: "demo", usage: USAGE, parse: parseOptions, run: demo });
 
 async function demo(options: DemoOptions): Promise<number> {
   const report = new Report();
