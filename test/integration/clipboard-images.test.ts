@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
+import { hostilePictures } from "../fakes/hostile-pictures.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
 import { makePicture, type PictureFormat, pictureDifference } from "./peers/pixbuf.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
@@ -133,6 +134,19 @@ test.each([
     expect((await viewerPastes(PNG)).type).toBe(PNG);
   },
 );
+
+test.each(hostilePictures)("%s is answered NONE, and the next picture is converted", async (_, target, data) => {
+  const file = folder.join("hostile");
+  await writeFile(file, data);
+  {
+    const { owner } = await copied(file, target);
+    await using _owner = owner;
+    expect((await viewerPastes(PNG)).type).toBe(NONE);
+  }
+  const { owner } = await copied(folder.join("bmp"), "image/bmp");
+  await using _owner = owner;
+  expect((await viewerPastes(PNG)).type).toBe(PNG);
+});
 
 test("a viewer's picture that is none is refused to who wants it as PNG", async () => {
   await viewerCopies([BMP], "image/png");

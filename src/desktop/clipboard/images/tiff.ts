@@ -2,7 +2,14 @@
 import { decode, decodeImage, type IFD, toRGBA8 } from "utif2";
 import { checkSize, ImageError, type Raster } from "./raster.ts";
 
-const Tag = { WIDTH: "t256", HEIGHT: "t257", BITS: "t258", SAMPLES: "t277" } as const;
+const Tag = {
+  WIDTH: "t256",
+  HEIGHT: "t257",
+  BITS: "t258",
+  SAMPLES: "t277",
+  TILE_WIDTH: "t322",
+  TILE_HEIGHT: "t323",
+} as const;
 const MAX_SAMPLES = 8;
 const MAX_BITS = 32;
 
@@ -15,6 +22,9 @@ export function decodeTiff(bytes: Uint8Array): Raster {
     const width = first(page, Tag.WIDTH) ?? 0;
     const height = first(page, Tag.HEIGHT) ?? 0;
     checkSize(width, height);
+    // Tiles without size are walked over for ever.
+    const tileWidth = first(page, Tag.TILE_WIDTH);
+    if (tileWidth !== undefined) checkSize(tileWidth, first(page, Tag.TILE_HEIGHT) ?? 0);
     if ((first(page, Tag.SAMPLES) ?? 1) > MAX_SAMPLES || (first(page, Tag.BITS) ?? 1) > MAX_BITS)
       throw new ImageError("samples of no known kind");
     decodeImage(file, page);
