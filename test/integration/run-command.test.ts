@@ -131,12 +131,11 @@ test("SIGHUP reads the configuration again: a good one is used, a bad one is tol
   expect(second.value.words).toEqual([0x0000c996]);
 });
 
-test("options whose feature is still to come are accepted, and the log says so", async () => {
+test("a port for the guest's folders that is not there is waited for, and keeps nothing else waiting", async () => {
   await using port = await hostSocket();
-  const later = ["--share-device", "/dev/none"];
-  await using agent = await startAgent([...quiet, "--port", port.path, ...later]);
+  await using agent = await startAgent([...quiet, "--port", port.path, "--share-device", "/dev/none"]);
   await (await port.opened()).connectViewer();
-  expect(agent.logged).toContain("--share-device: not built yet, without effect");
+  expect(agent.logged).toContain("guest share: port.missing: /dev/none is not there: waiting for it");
 });
 
 test("started by sudo it opens the port as root, then is the user who called sudo, whose own file it reads", async () => {
