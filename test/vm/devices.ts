@@ -21,6 +21,8 @@ export interface GuestOptions {
   readonly sound?: boolean;
   /** Further virtio ports, each a unix socket QEMU listens on; see `portSocket`. */
   readonly extraPorts?: readonly string[];
+  /** Files of this machine, in /mnt/packages of the guest. */
+  readonly packages?: readonly string[];
   /** MiB. Default 2048. */
   readonly memory?: number;
   /** Added to the end of the command line. */

@@ -52,7 +52,7 @@ export async function startGuest(options: GuestOptions = {}): Promise<Guest> {
   const dir = makeTempDir("guest");
   const [overlay, productDisk] = [dir.join("root.qcow2"), dir.join("product.ext4")];
   try {
-    await makeProductDisk(productDisk);
+    await makeProductDisk(productDisk, options.packages);
     await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", image.root, overlay]);
     for (let attempt = 1; ; attempt++) {
       const spicePort = await freePort();

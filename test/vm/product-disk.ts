@@ -4,12 +4,13 @@
  *   /mnt/product  this tree as a package would have it
  *   /mnt/node     the Node that runs the tests
  *   /mnt/tools    the programs of the tests in the guest
+ *   /mnt/packages what the test brings
  *   /mnt/files    laid over the guest's root by the initramfs
  *
  * A disk and no 9p share: QEMU refuses savevm while a 9p share is mounted.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "../integration/peers/processes.ts";
 
@@ -20,13 +21,14 @@ const LEFT_OUT = new Set(["node_modules", ".git", ".cache", "coverage", "src", "
 /** Sparse; the tree and Node together are some 110 MB. */
 const SIZE = "1G";
 
-export async function makeProductDisk(file: string): Promise<void> {
+export async function makeProductDisk(file: string, packages: readonly string[] = []): Promise<void> {
   const staging = `${file}.d`;
   try {
     copyTree(join(staging, "product"));
     mkdirSync(join(staging, "node", "bin"), { recursive: true });
     cpSync(process.execPath, join(staging, "node", "bin", "node"));
     cpSync(join(HERE, "guest-tools"), join(staging, "tools"), { recursive: true });
+    for (const from of packages) cpSync(from, join(staging, "packages", basename(from)));
     cpSync(join(HERE, "guest-files"), join(staging, "files"), { recursive: true });
     const options = ["-q", "-t", "ext4", "-L", "product", "-m", "0", "-O", "^has_journal", "-E", "root_owner=0:0"];
     // Not everybody's PATH has the folder mke2fs is in.
