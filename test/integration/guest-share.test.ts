@@ -82,6 +82,27 @@ describe("on the host, the guest's folder", () => {
     for (const name of [">out<", ">home", "hidden", "fifo"]) expect(listing).not.toContain(name);
   });
 
+  test("loses nothing when something cannot be moved: hidden files of a folder, and what it was to replace", async () => {
+    for (const name of ["full", "disk"]) mkdirSync(share.folder(name));
+    await run("mount", ["-t", "tmpfs", "-o", "size=1m", "none", share.folder("disk")]);
+    try {
+      mkdirSync(share.folder("disk/full"));
+      for (const name of ["full/.hidden", "full/seen", "disk/full/old", "file"])
+        writeFileSync(share.folder(name), name);
+      const moved = (name: string): Promise<string> =>
+        share.status("-X", "MOVE", "-H", `Destination: ${share.url}disk/${name}`, `${share.url}${name}`);
+      expect(await moved("full")).toBe("403");
+      expect(readdirSync(share.folder("full"))).toEqual([".hidden", "seen"]);
+      expect(readdirSync(share.folder("disk/full"))).toEqual(["old"]);
+      expect(await moved("file")).toBe("201");
+      expect(existsSync(share.folder("file"))).toBe(false);
+      expect(readFileSync(share.folder("disk/file"), "utf8")).toBe("file");
+      expect(readdirSync(share.folder("disk"))).toEqual(["file", "full"]);
+    } finally {
+      await run("umount", ["-l", share.folder("disk")]);
+    }
+  });
+
   test("keeps the old file when an upload breaks off, also by a killed session", async () => {
     writeFileSync(share.folder("kept"), "old");
     writeFileSync(dir.join("endless"), randomBytes(8 * MIB));

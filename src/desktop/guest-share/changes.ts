@@ -7,6 +7,7 @@ import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
+import { hiddenBeside } from "./files.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
 import { isHidden, isWithin, keyOf, type SharePath } from "./share-path.ts";
 import type { Place, SharedTree } from "./shared-tree.ts";
@@ -70,11 +71,11 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   locks.check(to, tokens, { isDeep: true, isMember: true });
   const isReplaced = target.stats !== undefined;
   if (isReplaced && overwrite === "F") throw new DavError(412, "something is there already");
-  // A file takes the place of a file in one step; anything else has to make room first.
-  if (isReplaced && !(isMove && source.stats.isFile() && target.stats?.isFile() === true))
-    await removeAt(to, target, parts);
-  if (isMove) await move(source, target, path, tree);
-  else await copy(path, target.path, tree, depth === "infinity");
+  const carry = (): Promise<void> =>
+    isMove ? move(source, target, path, tree) : copy(path, target.path, tree, depth === "infinity");
+  if (isReplaced) await inPlaceOf(target.path, carry);
+  else await carry();
+  locks.forget(to);
   dead.forget(to);
   dead.copy(path, to);
   if (isMove) {
@@ -84,13 +85,30 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   response.writeHead(isReplaced ? 204 : 201).end();
 }
 
+/** What is there now is put aside until `carry` is done, and comes back if it fails. */
+async function inPlaceOf(path: string, carry: () => Promise<void>): Promise<void> {
+  const aside = hiddenBeside(path);
+  await rename(path, aside);
+  try {
+    await carry();
+  } catch (error) {
+    await rm(path, { recursive: true, force: true });
+    await rename(aside, path);
+    throw error;
+  }
+  await rm(aside, { recursive: true });
+}
+
 async function move(source: Place, target: Place, path: SharePath, tree: SharedTree): Promise<void> {
   try {
     await rename(source.path, target.path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    // What is hidden in a folder is not copied, and would be lost with it.
+    if (source.stats?.isDirectory() === true)
+      throw new DavError(403, "a folder is not moved to another file system: copy it");
     await copy(path, target.path, tree, true);
-    await rm(source.path, { recursive: true });
+    await unlink(source.path);
   }
 }
 

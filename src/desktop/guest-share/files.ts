@@ -58,7 +58,7 @@ export async function receiveFile({ request, response }: Exchange, place: Place)
   if (request.headers["content-range"] !== undefined) throw new DavError(400, "a part of a file cannot be put");
   isUnchanged(request.headers, stats, false);
   if (request.headers.expect !== undefined) response.writeContinue();
-  const temporary = join(dirname(place.path), `.tsvdagent-${randomUUID()}.part`);
+  const temporary = hiddenBeside(place.path);
   const handle = await open(temporary, "wx", 0o666);
   try {
     try {
@@ -73,6 +73,11 @@ export async function receiveFile({ request, response }: Exchange, place: Place)
     throw error;
   }
   return stats !== undefined;
+}
+
+/** A name that nobody has and no client is shown, in the same folder. */
+export function hiddenBeside(path: string): string {
+  return join(dirname(path), `.tsvdagent-${randomUUID()}.part`);
 }
 
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
