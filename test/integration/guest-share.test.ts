@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { program } from "./peers/agent.ts";
 import { type GuestShare, startGuestShare } from "./peers/guest-share.ts";
@@ -123,6 +124,39 @@ describe("on the host, the guest's folder", () => {
     expect((await second.ended).code).not.toBe(0);
     expect(readFileSync(killed.folder("kept"), "utf8")).toBe("old");
   }, 20_000);
+
+  test("a browser lists, downloads and uploads, and runs no script of a file's name", async () => {
+    mkdirSync(share.folder("page"));
+    const name = `<img src=x onerror="document.title='taken'">'&#.txt`;
+    writeFileSync(share.folder(`page/${name}`), "from the guest");
+    writeFileSync(dir.join("from the host.txt"), "from the host");
+    const browser = await chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
+    });
+    try {
+      const context = await browser.newContext({
+        httpCredentials: { username: share.user, password: share.password },
+      });
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on("console", (message) => complaints.push(message.text()));
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(`${share.url}page/`);
+      await page.getByText(name).click();
+      await page.waitForURL(/\.txt$/);
+      expect(await page.textContent("body")).toBe("from the guest");
+      await page.goto(`${share.url}page/`);
+      await page.setInputFiles("#files", dir.join("from the host.txt"));
+      await page.getByRole("link", { name: "from the host.txt" }).waitFor({ timeout: 10_000 });
+      expect(readFileSync(share.folder("page/from the host.txt"), "utf8")).toBe("from the host");
+      expect(await page.title()).toBe("Public / page");
+      // The page asks first whether the name is taken.
+      expect(complaints).toEqual(["Failed to load resource: the server responded with a status of 404 (Not Found)"]);
+    } finally {
+      await browser.close();
+    }
+  }, 60_000);
 
   test("is told of by status, with the file of the password and not what is in it", async () => {
     const text = await run(process.execPath, [program, "status", "--control", share.control]);

@@ -8,7 +8,7 @@ import type { Entry, SharedTree } from "./shared-tree.ts";
 /** Hidden names are not shared, so this one is free. */
 const ASSETS = "/.tsvdagent/";
 const PAGE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const GATHERED_CHARACTERS = 64 * 1024;
 
 const style = `
