@@ -51,6 +51,7 @@ describe("the Debian package", () => {
 
   test("installs, and starts daemon and agent by itself, run by its own Node", async () => {
     await dpkg("--install", inGuest(FIRST));
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as dpkg-query wants it.
     expect(await guest.output(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Version}", "tsvdagent"])).toBe(
       `ii ${FIRST}`,
     );
@@ -70,6 +71,7 @@ describe("the Debian package", () => {
     const config = `[log]\nlevel = "debug"\n`;
     await guest.writeFile("/etc/tsvdagent/config.toml", config);
     await dpkg("--install", "--force-confold", inGuest(SECOND));
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as dpkg-query wants it.
     expect(await guest.output(["dpkg-query", "-W", "-f", "${Version}", "tsvdagent"])).toBe(SECOND);
     await until("another daemon", async () => ![0, before].includes(await daemonPid(guest)), 30_000, 250);
     await waitForAgent(guest, desktop, 60_000);
