@@ -49,7 +49,9 @@ describe("install-systemd", () => {
       /^Installed: \/usr\/local\/lib\/tsvdagent\/\S+, run by \/mnt\/node\/bin\/node \(v\d+\.\S+\)$/m,
     );
     expect(said).toMatch(/^Started: tsvdagentd\.service \(com\.redhat\.spice\.0 org\.spice-space\.webdav\.0\)$/m);
-    expect(said.trim().split("\n")).toHaveLength(2);
+    // Upstream's, which the guest has for the sake of another test.
+    expect(said).toMatch(/^Found spice-webdavd, and left it as it is/m);
+    expect(said.trim().split("\n")).toHaveLength(3);
     expect(await daemonPid(guest)).toBeGreaterThan(0);
   });
 
@@ -120,15 +122,10 @@ describe("a desktop", () => {
   });
 });
 
-test("qxl: the server gives a new size to the card, and the agent does not hear of it", async () => {
-  const log = await daemonLog(guest);
-  await viewer.setDisplays([{ width: 1283, height: 721 }]);
-  // The card now prefers that size; it is for the desktop to take it up.
-  const isPreferred = async (): Promise<boolean> =>
-    /^ +1283x721 .*\+/m.test(await desktop.output(["xrandr", "--query"]));
-  await until("the card to prefer 1283x721", isPreferred, 20_000, 500);
-  expect(await desktop.output(["xrandr", "--current"])).toContain("current 1024 x 768");
-  expect(await daemonLog(guest)).toBe(log);
+test("qxl: the server gives a new size to the card, and the desktop takes it up", async () => {
+  const { sentMs } = await viewer.setDisplays([{ width: 1283, height: 721 }]);
+  await viewer.waitForMonitors([{ width: 1283, height: 721 }], { sinceMs: sentMs, timeoutMs: 20_000 });
+  expect(await desktop.output(["xrandr", "--current"])).toContain("current 1283 x 721");
 });
 
 describe("the clipboard", () => {

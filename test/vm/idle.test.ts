@@ -1,0 +1,120 @@
+// What it costs when nobody wants anything of it: systemd's watchdog, a viewer that looks on, and nothing else.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { SpiceClient } from "../integration/peers/spice-client.ts";
+import { sleep } from "../integration/peers/until.ts";
+import { Desktop } from "./desktop.ts";
+import { type Guest, startGuest } from "./guest.ts";
+import { connectViewer, copyBothWays, daemonPid, installProduct, readStatus, waitForAgent } from "./product.ts";
+
+/** The promises. */
+const CPU_MS = 20;
+const SWITCHES = 30;
+const TOGETHER_MIB = 65;
+const PRIVATE_MIB = 16;
+/**
+ * V8 collects garbage for the last time some time after the last of it was made: on a real processor within 20 s, on an
+ * emulated one up to 100 s.
+ */
+const QUIET_MS = 150_000;
+const MEASURED_S = 60;
+
+/** CPU time in ns and voluntary switches of each process, all its threads, before and after so many seconds. */
+const ACTIVITY = `
+import glob, json, re, sys, time
+
+
+def look(pid):
+    ns = switches = 0
+    for task in glob.glob("/proc/%s/task/*" % pid):
+        ns += int(open(task + "/schedstat").read().split()[0])
+        switches += int(re.search(r"^voluntary_ctxt_switches:\\s+(\\d+)", open(task + "/status").read(), re.M)[1])
+    return ns, switches
+
+
+pids = sys.argv[2:]
+before = [look(pid) for pid in pids]
+time.sleep(int(sys.argv[1]))
+after = [look(pid) for pid in pids]
+print(json.dumps([{"cpuMs": (a[0] - b[0]) / 1e6, "switches": a[1] - b[1]} for b, a in zip(before, after)]))
+`;
+
+interface Activity {
+  readonly cpuMs: number;
+  readonly switches: number;
+}
+
+interface Memory {
+  readonly pssMib: number;
+  readonly privateMib: number;
+}
+
+let guest: Guest;
+let desktop: Desktop;
+let viewer: SpiceClient;
+
+beforeAll(async () => {
+  guest = await startGuest();
+  await guest.waitForBoot();
+  await installProduct(guest);
+  desktop = await Desktop.start(guest);
+  await waitForAgent(guest, desktop);
+  viewer = await connectViewer(guest);
+  await copyBothWays(viewer, desktop, "before it is quiet");
+});
+
+afterAll(async () => {
+  await viewer?.[Symbol.asyncDispose]();
+  await guest?.[Symbol.asyncDispose]();
+});
+
+/** Of all that we run: the daemon, the session's agent, and whatever these have started. */
+async function ours(): Promise<readonly number[]> {
+  const session = (await readStatus(guest)).sessions.find(({ active }) => active)?.pid ?? 0;
+  const own = [await daemonPid(guest), session];
+  for (const pid of own) expect(await guest.run(["pgrep", "-P", String(pid)])).toMatchObject({ stdout: "" });
+  return own;
+}
+
+async function memoryOf(pid: number): Promise<Memory> {
+  const text = await guest.output(["cat", `/proc/${pid}/smaps_rollup`]);
+  const mib = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(text)?.[1]) / 1024;
+  return { pssMib: mib("Pss"), privateMib: mib("Private_Clean") + mib("Private_Dirty") };
+}
+
+const together = (all: readonly Memory[]): number => all.reduce((sum, { pssMib }) => sum + pssMib, 0);
+
+test("a minute, after some of quiet: at most 20 ms of CPU and 30 voluntary switches each", async () => {
+  const pids = await ours();
+  await sleep(QUIET_MS);
+  const said = await guest.output(["python3", "-c", ACTIVITY, String(MEASURED_S), ...pids.map(String)], {
+    timeoutMs: 2 * MEASURED_S * 1000,
+  });
+  const [daemon, session] = JSON.parse(said) as Activity[];
+  console.log(`idle for ${MEASURED_S} s: daemon ${JSON.stringify(daemon)}, session ${JSON.stringify(session)}`);
+  for (const activity of [daemon, session]) {
+    expect(activity?.cpuMs).toBeLessThanOrEqual(CPU_MS);
+    expect(activity?.switches).toBeLessThanOrEqual(SWITCHES);
+  }
+  expect(await ours()).toEqual(pids);
+}, 400_000);
+
+test("memory: at most 65 MiB together (PSS), 16 MiB private each", async () => {
+  const all = await Promise.all((await ours()).map(memoryOf));
+  const text = all.map(({ pssMib, privateMib }) => `PSS ${pssMib.toFixed(1)}, private ${privateMib.toFixed(1)}`);
+  console.log(`memory, MiB: daemon ${text[0]}; session ${text[1]}; together ${together(all).toFixed(1)}`);
+  // What is given back when they are gone: with two empty Node processes in their place.
+  await guest.output([
+    "systemctl",
+    "stop",
+    "tsvdagentd.service",
+    "tsvdagentd-session.socket",
+    "tsvdagentd-control.socket",
+  ]);
+  await desktop.output(["systemctl", "--user", "stop", "tsvdagent.service"]);
+  const empty = await Promise.all([1, 2].map(() => guest.start(["node", "-e", "setInterval(() => {}, 1e9)"])));
+  await sleep(10_000);
+  const floor = await Promise.all(empty.map(({ pid }) => memoryOf(pid)));
+  console.log(`two empty Node processes: together ${together(floor).toFixed(1)} MiB`);
+  expect(together(all)).toBeLessThanOrEqual(TOGETHER_MIB);
+  for (const { privateMib } of all) expect(privateMib).toBeLessThanOrEqual(PRIVATE_MIB);
+});
