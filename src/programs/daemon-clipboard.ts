@@ -12,16 +12,13 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { IncomingBody, LinkControlMessage, OutgoingBody } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
-import { SPOOL_MEMORY_BYTES, Spool } from "../support/spool.ts";
+import { DEAD_DISK_BYTES, SLOW_DISK_BYTES, SPOOL_MEMORY_BYTES, Spool } from "../support/spool.ts";
 import type { AgentChannel, BodySink, StreamedMessage } from "../system/agent-channel.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
 import { ClipboardCounts } from "./clipboard-counts.ts";
 
 /** A body whose taker takes nothing, or whose giver gives nothing, for this long is given up. */
 const BODY_IDLE_MS = 5000;
-/** Waiting for the disk: from here on the host is slowed down, and from there on the body is given up. */
-const SLOW_DISK_BYTES = 4 * 1024 * 1024;
-const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 
 /** What the daemon knows of one session's selections, whether it is on the screen or not: they live as long as its link. */
 export class SessionSelections {

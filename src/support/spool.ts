@@ -7,6 +7,9 @@ import { BackendError } from "./errors.ts";
 
 /** Bytes kept in memory before the file is used. */
 export const SPOOL_MEMORY_BYTES = 1024 * 1024;
+/** Bytes that wait for the disk: from here on whoever writes is slowed down, and from there on the body is given up. */
+export const SLOW_DISK_BYTES = 4 * 1024 * 1024;
+export const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 /** Bytes that go to or come from the file at once. */
 const FILE_STEP_BYTES = 512 * 1024;
 /** Small pieces are gathered into blocks: a body may come a byte at a time, and each piece has a price of its own. */

@@ -5,7 +5,7 @@ import { DecodeError } from "../../wire/bytes.ts";
 import type { LinkFrame } from "../../wire/link/frame.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import { BackendError, describeError } from "../errors.ts";
-import { Spool } from "../spool.ts";
+import { SLOW_DISK_BYTES, Spool } from "../spool.ts";
 import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
 import { PlainFileBody, PlainFiles } from "./plain-files.ts";
 import { SpooledBody } from "./spooled-body.ts";
@@ -14,8 +14,6 @@ import { SpooledBody } from "./spooled-body.ts";
 const MAX_REQUESTS = 1024;
 /** Frames that wait for the end of another. */
 const MAX_WAITING = 16 * 1024;
-/** Waiting for the disk: from here on a writer is held back. */
-const SLOW_DISK_BYTES = 4 * 1024 * 1024;
 
 interface Content {
   readonly selection: ClipboardSelection;

@@ -1,10 +1,7 @@
 // A body that comes without credit: kept until it is taken, for the frames behind it must not wait.
 import { BackendError } from "../errors.ts";
-import { Spool } from "../spool.ts";
+import { DEAD_DISK_BYTES, Spool } from "../spool.ts";
 import type { IncomingBody } from "./dialect.ts";
-
-/** Waiting for the disk: from there on the body is given up. */
-const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 
 export class SpooledBody implements IncomingBody {
   readonly id: number;

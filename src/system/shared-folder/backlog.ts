@@ -1,6 +1,6 @@
 // What a slow reader of one connection leaves lying: a little in memory, more in an unlinked file, and then it is given up.
 import type { Socket } from "node:net";
-import { Spool } from "../../support/spool.ts";
+import { DEAD_DISK_BYTES, Spool } from "../../support/spool.ts";
 
 /** In the socket's own queue, before the spool is used. */
 const SOCKET_BYTES = 1024 * 1024;
@@ -9,8 +9,6 @@ const FULL_BYTES = 4 * 1024 * 1024;
 /** Of one reader, and of all. */
 const MAX_BYTES = 512 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024;
-/** Waiting for the disk. */
-const DEAD_DISK_BYTES = 64 * 1024 * 1024;
 
 let totalBytes = 0;
 
