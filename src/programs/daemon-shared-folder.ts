@@ -243,13 +243,14 @@ export class DaemonSharedFolder implements AsyncDisposable {
   async #ask(epoch: number): Promise<void> {
     const share = this.#share;
     if (share === undefined) return;
-    this.#askedMs = this.#options.clock.nowMs();
+    const { clock } = this.#options;
+    this.#askedMs = clock.nowMs();
     try {
       const { countEntries, isReadOnly } = await import("../system/shared-folder/share-questions.ts");
-      const readOnly = await isReadOnly(share.mux, share.over.signal);
+      const readOnly = await isReadOnly(share.mux, clock, share.over.signal);
       if (this.#state.isReadOnly !== readOnly) this.#log.info(`shared ${readOnly ? "read-only" : "read-write"}`);
       this.#input({ kind: "viewer-answered", epoch, readOnly });
-      this.#entries = await countEntries(share.mux, share.over.signal);
+      this.#entries = await countEntries(share.mux, clock, share.over.signal);
     } catch (error) {
       if (share.over.signal.aborted) return;
       if (!(error instanceof BackendError)) throw error;

@@ -1,5 +1,6 @@
 // What the viewer shares, asked of its server itself: whether anybody answers, may anything be changed, how much there is.
 import { Duplex } from "node:stream";
+import type { Clock } from "../../support/clock.ts";
 import { BackendError } from "../../support/errors.ts";
 import type { MuxConnection, MuxConnections } from "./mux-connections.ts";
 
@@ -27,26 +28,33 @@ interface Answer {
  * Whether the viewer lets its folder be changed: by the removal of a file that cannot be there, as its server claims to know
  * every method. Throws a BackendError `shared-folder.no-answer`.
  */
-export async function isReadOnly(mux: MuxConnections, signal: AbortSignal): Promise<boolean> {
-  await ask(mux, { method: "OPTIONS", path: "/" }, signal);
+export async function isReadOnly(mux: MuxConnections, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  await ask(mux, { method: "OPTIONS", path: "/" }, clock, signal);
   const { randomUUID } = await import("node:crypto");
-  const { status } = await ask(mux, { method: "DELETE", path: `/.tsvdagent-${randomUUID()}` }, signal);
+  const { status } = await ask(mux, { method: "DELETE", path: `/.tsvdagent-${randomUUID()}` }, clock, signal);
   return status === 403;
 }
 
 /** How many entries the folder has; undefined where that is too much to read. Throws as `isReadOnly`. */
-export async function countEntries(mux: MuxConnections, signal: AbortSignal): Promise<number | undefined> {
+export async function countEntries(
+  mux: MuxConnections,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const headers = { Depth: "1", "Content-Type": "application/xml" };
-  const { status, text, isWhole } = await ask(mux, { method: "PROPFIND", path: "/", headers, body: LISTING }, signal);
+  const question = { method: "PROPFIND", path: "/", headers, body: LISTING };
+  const { status, text, isWhole } = await ask(mux, question, clock, signal);
   if (status !== 207) throw new BackendError("shared-folder.no-answer", `the viewer lists its folder with ${status}`);
   // The folder itself is one of them.
   return isWhole ? Math.max(0, (text.match(RESPONSE) ?? []).length - 1) : undefined;
 }
 
-async function ask(mux: MuxConnections, question: Question, signal: AbortSignal): Promise<Answer> {
+async function ask(mux: MuxConnections, question: Question, clock: Clock, signal: AbortSignal): Promise<Answer> {
   const { method, path, headers = {}, body = "" } = question;
   const { request } = await import("node:http");
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+  const late = new AbortController();
+  // Not AbortSignal.timeout(): Node 20 forgets one that is part of AbortSignal.any() when it collects garbage.
+  using _limit = clock.after(ANSWER_MS, () => late.abort());
   try {
     return await new Promise<Answer>((resolve, reject) => {
       const asked = request(
@@ -54,7 +62,7 @@ async function ask(mux: MuxConnections, question: Question, signal: AbortSignal)
           method,
           path,
           headers: { Host: "localhost", "Content-Length": String(Buffer.byteLength(body)), ...headers },
-          signal: limit,
+          signal: AbortSignal.any([signal, late.signal]),
           createConnection: () => new MuxStream(mux),
         },
         (response) => {
@@ -76,7 +84,7 @@ async function ask(mux: MuxConnections, question: Question, signal: AbortSignal)
       asked.end(body);
     });
   } catch (error) {
-    const why = limit.aborted && !signal.aborted ? `no answer within ${ANSWER_MS} ms` : String(error);
+    const why = late.signal.aborted && !signal.aborted ? `no answer within ${ANSWER_MS} ms` : String(error);
     throw new BackendError("shared-folder.no-answer", `the viewer does not answer: ${why}`, { cause: error });
   }
 }
