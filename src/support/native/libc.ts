@@ -11,6 +11,7 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: [number]): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  shutdown(fd: number, how: number): number;
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number): number;
   /** Only for descriptors of `socket`: Node does not know them. */
   close(fd: number): number;
@@ -65,6 +66,7 @@ async function load(): Promise<Libc> {
       getsockopt: declare("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)"),
       setsockopt: declare("int setsockopt(int, int, int, const uint8_t *, uint32_t)"),
       socket: declare("int socket(int, int, int)"),
+      shutdown: declare("int shutdown(int, int)"),
       // koffi has no ssize_t; it is a long on Linux.
       sendto: declare("long sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)"),
       linkat: declare("int linkat(int, const char *, int, const char *, int)"),

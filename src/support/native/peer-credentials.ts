@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { BackendError } from "../errors.ts";
 import { libc } from "./libc.ts";
+import { descriptorOf } from "./socket-descriptor.ts";
 
 /** `struct ucred` of unix(7), all as they were when the peer connected. */
 export interface PeerCredentials {
@@ -25,7 +26,7 @@ const NO_UID = 0xffff_ffff;
 export async function peerCredentials(socket: Socket): Promise<PeerCredentials> {
   const { getsockopt } = await libc();
   // Not before now: the socket may have been closed meanwhile, and its number given to another.
-  const fd = descriptorOf(socket);
+  const fd = descriptorOf(socket, "SO_PEERCRED");
   const bytes = Buffer.alloc(UCRED_BYTES);
   const length: [number] = [UCRED_BYTES];
   getsockopt(fd, SOL_SOCKET, SO_PEERCRED, bytes, length);
@@ -34,12 +35,4 @@ export async function peerCredentials(socket: Socket): Promise<PeerCredentials> 
     throw new BackendError("native.failed", "SO_PEERCRED: this socket's peer has no credentials");
   }
   return peer;
-}
-
-/** Node keeps it in its handle, and takes the handle away when the socket is closed. */
-function descriptorOf(socket: Socket): number {
-  const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: unknown } | null };
-  const fd = handle?.fd;
-  if (typeof fd !== "number" || fd < 0) throw new BackendError("native.failed", "SO_PEERCRED: the socket is closed");
-  return fd;
 }
