@@ -165,7 +165,7 @@ export class DisplayFollower implements AsyncDisposable {
       }
     }
     this.#plugged = plugged;
-    const layout = owner === undefined ? wanted : this.#hotplugged(state);
+    const layout = owner === undefined || wanted === undefined ? wanted : this.#hotplugged(state);
     if (layout === undefined) return;
     this.#repeats = 0;
     if (sameLayout(layout, state.layout)) return this.#isThere(layout);

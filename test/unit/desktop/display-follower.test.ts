@@ -455,6 +455,14 @@ describe("a desktop that arranges displays itself", () => {
     expect(all.lines.at(-1)).toMatch(/layout left to org.xfce.SettingsDaemon/);
   });
 
+  test("is not waited for where the viewer's layout cannot be had, and that is told once", async () => {
+    await using all = following();
+    all.owner = "org.xfce.SettingsDaemon";
+    await plugged(all, plug(0, 5000, 600));
+    expect(all.faults).toEqual(["monitors.too-large"]);
+    expect(all.lines.filter((line) => line.includes("layout kept"))).toHaveLength(1);
+  });
+
   test("and is not waited for longer", async () => {
     await using all = following();
     all.owner = "org.xfce.SettingsDaemon";
