@@ -9,6 +9,7 @@ import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
 import { until } from "../integration/peers/until.ts";
 import { Desktop } from "./desktop.ts";
 import { type Guest, startGuest } from "./guest.ts";
+import { resizeMs } from "./hotplug.ts";
 import { AGENT_PORT, complaints, connectViewer, copyBothWays, daemonPid, readStatus, waitForAgent } from "./product.ts";
 
 const FIRST = "0.0.1";
@@ -198,6 +199,18 @@ for path, text in json.load(sys.stdin)["files"].items():
     await copyBothWays(viewer, desktop, "nixos");
     expect((await readStatus(guest)).viewer.connected).toBe(true);
     expect(await complaints(guest)).toBe("");
+  });
+
+  test("the screen follows the viewer's window", async () => {
+    for (const [width, height] of [
+      [1283, 721],
+      [1024, 768],
+    ] as const) {
+      await resizeMs(viewer, { width, height });
+      const isThere = async (): Promise<boolean> =>
+        (await desktop.output(["xrandr", "--current"])).includes(`current ${width} x ${height}`);
+      await until(`the guest's screen to be ${width}x${height}`, isThere, 20_000, 200);
+    }
   });
 
   test("a daemon that is killed is back, and so is the agent", async () => {
