@@ -109,3 +109,15 @@ test("stop and cont: what the viewer does meanwhile arrives, what was copied bef
   await untilPasted("copied by the viewer");
   expect(await agents()).toEqual(pids);
 });
+
+test("savevm and loadvm: what was copied before the snapshot is on offer again, and all of it works", async () => {
+  await using _copied = await copyIn(desktop, "copied before the snapshot");
+  await viewerGets("copied before the snapshot");
+  await guest.qmp.saveState("before");
+  await works("what the guest will know nothing of");
+  await guest.qmp.loadState("before");
+  await viewer.waitForAgent(10_000);
+  await viewerGets("copied before the snapshot");
+  await works("after the snapshot");
+  expect(await agents()).toEqual(pids);
+});
