@@ -1,9 +1,12 @@
-// One bundled file. What package.json lists under `dependencies` stays outside it: those are the native parts.
-import { chmod, readFile, rm } from "node:fs/promises";
+// One bundled program: the file that is started, and beside it, in parts/, what is loaded when it is first needed. All in one
+// file would be kept in memory by every process, used or not. What package.json lists under `dependencies` stays outside:
+// those are the native parts.
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const { version, dependencies, engines } = JSON.parse(await readFile("package.json", "utf8"));
-const outfile = "dist/tsvdagent.js";
+const program = "dist/tsvdagent.js";
+const parts = "dist/parts";
 
 // What libraries bring beside what we call would be paid for in memory by every process, as long as it runs.
 const never = 'function never() { throw new Error("left out of this build"); }';
@@ -68,9 +71,15 @@ const ofSerialport = {
 
 await rm("dist", { recursive: true, force: true });
 await build({
-  entryPoints: ["src/main.ts"],
-  outfile,
+  entryPoints: {
+    tsvdagent: "src/main.ts",
+    "parts/image-worker": "src/desktop/clipboard/images/worker.ts",
+  },
+  outdir: "dist",
   bundle: true,
+  splitting: true,
+  // Of two builds none can load parts of the other.
+  chunkNames: "parts/[name]-[hash]",
   platform: "node",
   format: "esm",
   target: `node${engines.node.replace(/[^0-9.]/g, "")}`,
@@ -81,10 +90,18 @@ await build({
   // The source stays in memory as long as we run.
   minifyWhitespace: true,
   minifySyntax: true,
-  legalComments: "linked",
+  legalComments: "external",
   logLevel: "warning",
 });
-await chmod(outfile, 0o755);
+await chmod(program, 0o755);
+
+// Written for each part; wanted in one.
+const licences = [];
+for (const name of (await readdir(parts)).filter((file) => file.endsWith(".LEGAL.txt")).sort()) {
+  licences.push(await readFile(`${parts}/${name}`, "utf8"));
+  await rm(`${parts}/${name}`);
+}
+await writeFile(`${program}.LEGAL.txt`, licences.join("\n"));
 
 const reference = await build({
   entryPoints: ["scripts/reference/write.ts"],

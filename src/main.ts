@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // From the command line to a program, from its errors to an exit code: 0 done, 1 failed at run time, 2 wrong words.
 import { basename } from "node:path";
-import { isMainThread } from "node:worker_threads";
 import { parseCommandLine } from "./programs/command-line.ts";
 import type { DaemonContext } from "./programs/daemon.ts";
 import { upstreamProgram } from "./programs/upstream-names.ts";
@@ -83,14 +82,9 @@ function programContext(wanted?: string, ignored: readonly string[] = []): Daemo
 }
 
 try {
-  // One program in one file: its threads begin here, too.
-  if (!isMainThread) (await import("./desktop/clipboard/images/worker.ts")).convertInWorker();
-  else {
-    await main();
-    process.exit(0);
-  }
+  await main();
+  process.exit(0);
 } catch (error) {
-  if (!isMainThread) throw error;
   const isTold = error instanceof ConfigError || error instanceof RunError || error instanceof BackendError;
   process.stderr.write(`${upstream?.name ?? "tsvdagent"}: ${isTold ? describeError(error) : (error as Error).stack}\n`);
   process.exit(error instanceof ConfigError ? (upstream?.wrongWords ?? WRONG_WORDS) : FAILED);

@@ -52,7 +52,8 @@ export function libc(): Promise<Libc> {
 
 async function load(): Promise<Libc> {
   try {
-    const koffi = await import("koffi");
+    // The names are not to be seen from outside a CommonJS module that is a file of its own, as it is when built.
+    const { default: koffi } = await import("koffi");
     const library = koffi.load(null);
     const declare = <A extends readonly unknown[]>(definition: string): ((...args: A) => number) => {
       const call: (...args: A) => number = library.func(definition);

@@ -33,8 +33,8 @@ export class ImageConverter {
   readonly #script: URL;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `script` runs `convertInWorker`: it is this program. */
-  constructor(clock: Clock, script = new URL(import.meta.url), limits = usualLimits) {
+  /** `script` is worker.ts, which the build puts beside this. */
+  constructor(clock: Clock, script = new URL("./image-worker.js", import.meta.url), limits = usualLimits) {
     this.#clock = clock;
     this.#script = script;
     this.#limits = limits;

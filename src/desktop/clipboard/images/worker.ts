@@ -11,12 +11,10 @@ export interface ImageWork {
 /** What it answers. */
 export type ImageResult = { readonly png: Uint8Array } | { readonly refused: string };
 
-/** Throws what is no fault of the picture. */
-export function convertInWorker(): void {
-  if (!isImageWork(workerData)) throw new Error("nothing to convert");
-  parentPort?.postMessage(convert(workerData.image));
-}
+if (!isImageWork(workerData)) throw new Error("nothing to convert");
+parentPort?.postMessage(convert(workerData.image));
 
+/** Throws what is no fault of the picture. */
 function convert(image: Uint8Array): ImageResult {
   try {
     return { png: toPng(image) };
