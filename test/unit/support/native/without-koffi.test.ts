@@ -12,9 +12,11 @@ import { recordingLog } from "../../../fakes/recording-log.ts";
 const load = vi.hoisted(() => vi.fn());
 
 vi.mock("koffi", () => ({
-  load: () => {
-    load();
-    throw new Error("Cannot find the native Koffi module\ndid you bundle it?");
+  default: {
+    load: () => {
+      load();
+      throw new Error("Cannot find the native Koffi module\ndid you bundle it?");
+    },
   },
 }));
 
