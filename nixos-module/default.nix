@@ -19,6 +19,7 @@ let
   pointer = cfg.settings.pointer.device;
   isOwnPort = port != "/dev/virtio-ports/com.redhat.spice.0";
   isMounted = folder.enabled && folder.mount;
+  isAnnounced = folder.enabled && folder.announce;
 
   typeOf =
     key:
@@ -202,6 +203,12 @@ in
       (lib.mkIf (pointer == "/dev/uinput") { hardware.uinput.enable = true; })
 
       (lib.mkIf isMounted { services.davfs2.enable = true; })
+
+      (lib.mkIf isAnnounced {
+        services.avahi.enable = true;
+        services.avahi.publish.enable = true;
+        services.avahi.publish.userServices = true;
+      })
 
       # A port that udev does not know.
       (lib.mkIf isOwnPort {

@@ -14,6 +14,7 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
+import type { Announcement } from "../system/shared-folder/announcement.ts";
 import type { DavProxy, ListenAddress } from "../system/shared-folder/dav-proxy.ts";
 import { davfsUser, MountService } from "../system/shared-folder/mount-service.ts";
 import { mountedUsers } from "../system/shared-folder/mount-table.ts";
@@ -37,6 +38,8 @@ export interface SharedFolderOptions {
   readonly device: string;
   readonly listen: readonly ListenAddress[];
   readonly policy: SharedFolderPolicy;
+  /** By mDNS, too. */
+  readonly announce: boolean;
   /** Of root's helper for mounts; undefined: it cannot mount what is served here. */
   readonly mountSocket: string | undefined;
   readonly clock: Clock;
@@ -68,6 +71,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
   #state: SharedFolderState = noSharedFolder;
   #share: Share | undefined;
   #proxy: DavProxy | undefined;
+  #announcement: Announcement | undefined;
   /** Listeners come and go one after the other. */
   #listening: Promise<void> = Promise.resolve();
   /** So do mounts. */
@@ -149,6 +153,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       user: user ?? null,
       entries: this.#entries ?? null,
       mount: mountReport(this.#state.mount),
+      announced: (isListening ? this.#announcement?.report : undefined) ?? null,
       fault: fault ?? null,
     };
   }
@@ -158,6 +163,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
     await this.#port[Symbol.asyncDispose]();
     this.#hostLeft();
     await this.#listening;
+    await this.#announcement?.[Symbol.asyncDispose]();
     const over = new AbortController();
     await Promise.race([this.#settled(), sleep(this.#options.clock, END_MS, over.signal)]);
     over.abort();
@@ -279,11 +285,18 @@ export class DaemonSharedFolder implements AsyncDisposable {
       this.#proxy = proxy;
       this.#log.info(`served at ${listen.map(({ host, port }) => `${host}:${port}`).join(", ")}`);
       this.#input({ kind: "listening-began", epoch });
+      if (this.#options.announce) await this.#announce(proxy);
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(describeError(error));
       this.#input({ kind: "listening-failed", epoch, fault: describeError(error) });
     }
+  }
+
+  /** As long as it is this one that serves. */
+  async #announce(proxy: DavProxy): Promise<void> {
+    this.#announcement ??= await systemAnnouncement(this.#options);
+    if (this.#proxy === proxy) this.#announcement.set(true);
   }
 
   #mayConnect(uid: number): boolean {
@@ -311,6 +324,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
   #stopListening(): void {
     const closed = this.#proxy?.[Symbol.asyncDispose]();
     this.#proxy = undefined;
+    this.#announcement?.set(false);
     this.#listening = this.#listening.then(() => closed);
   }
 
@@ -415,4 +429,14 @@ function mountReport(mount: MountState): MountReport {
     default:
       return mount satisfies never;
   }
+}
+
+async function systemAnnouncement({ clock, log, listen }: SharedFolderOptions): Promise<Announcement> {
+  const [{ Announcement }, { MessageBus }, { systemBusAddress }] = await Promise.all([
+    import("../system/shared-folder/announcement.ts"),
+    import("../support/bus/message-bus.ts"),
+    import("../support/bus/bus-address.ts"),
+  ]);
+  const bus = new MessageBus({ address: systemBusAddress(), clock, log });
+  return new Announcement(bus, listen[0]?.port ?? 0, log);
 }

@@ -111,6 +111,7 @@ export function sharedFolderSettings(
       readonly device: string;
       readonly listen: readonly ListenAddress[];
       readonly policy: SharedFolderPolicy;
+      readonly announce: boolean;
       readonly mountSocket: string | undefined;
     }
   | undefined {
@@ -122,6 +123,7 @@ export function sharedFolderSettings(
     // Root's helper takes no address from us.
     mountSocket: listen.includes(MOUNTED_ADDRESS) ? MOUNT_SOCKET : undefined,
     policy: { mount: config["shared-folder"].mount },
+    announce: config["shared-folder"].announce,
   };
 }
 

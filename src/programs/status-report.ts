@@ -1,6 +1,7 @@
 // What `status` tells: made by the daemon, carried as JSON on control.sock, shown to a person or a program.
 
 import type { Fault } from "../support/recent-faults.ts";
+import type { AnnouncementReport } from "../system/shared-folder/announcement.ts";
 import type { FeatureReport } from "../wire/link/messages.ts";
 import { type ClipboardReport, describeClipboard } from "./clipboard-counts.ts";
 
@@ -40,6 +41,8 @@ export interface SharedFolderReport {
   /** The uid whose programs may connect, beside root's; null: nobody's. */
   readonly user: number | null;
   readonly mount: MountReport;
+  /** By mDNS; null: nobody has asked for it, or nothing is served. */
+  readonly announced: AnnouncementReport | null;
   /** In the folder itself, when it was looked at last; null where that is not known. */
   readonly entries: number | null;
   readonly fault: string | null;
@@ -127,7 +130,7 @@ function guestShareRow(share: GuestShareReport | null): [string, string] {
 
 function sharedFolderRows(folder: SharedFolderReport | null): [string, string][] {
   if (folder === null) return [["folder", "off"]];
-  const { port, viewer, listening, connections, entries, fault } = folder;
+  const { port, viewer, listening, connections, entries, announced, fault } = folder;
   const rows: [string, string][] = [
     ["folder", `port ${port.state}: ${port.path}${port.fault === null ? "" : `: ${port.fault}`}`],
   ];
@@ -140,6 +143,7 @@ function sharedFolderRows(folder: SharedFolderReport | null): [string, string][]
   const { mount } = folder;
   const at = [mount.path, mount.driver, mount.fault].filter((part) => part !== null);
   if (mount.state !== "none") rows.push(["", `mount: ${[mount.state, ...at].join(": ")}`]);
+  if (announced !== null) rows.push(["", `mDNS: ${announced.name ?? announced.fault ?? "not announced yet"}`]);
   return rows;
 }
 

@@ -200,6 +200,12 @@ export const configSchema = {
       userMayDisable: true,
       about: "While it is mounted, have a bookmark of it in file managers.",
     },
+    announce: {
+      kind: "boolean",
+      default: false,
+      about:
+        "While it is served, announce it by mDNS on the loopback, through Avahi, to file managers that look around.",
+    },
   },
   "guest-share": {
     enabled: {

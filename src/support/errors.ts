@@ -39,6 +39,8 @@ export type BackendErrorCode =
   | "socket.failed"
   | "guest-share.password"
   | "guest-share.not-listening"
+  | "mdns.failed"
+  | "mdns.taken"
   | "shared-folder.not-listening"
   | "shared-folder.too-many"
   | "shared-folder.no-answer"

@@ -45,6 +45,11 @@
       services.tsvdagent.sharedFolder.enable = false;
     };
 
+    announced = {
+      services.tsvdagent.enable = true;
+      services.tsvdagent.sharedFolder.announce = true;
+    };
+
     withoutPointer = {
       services.tsvdagent.enable = true;
       services.tsvdagent.pointer.device = "none";

@@ -121,6 +121,8 @@ in
     networking.firewall.allowedTCPPorts = list types.port;
 
     services.avahi.enable = flag;
+    services.avahi.publish.enable = flag;
+    services.avahi.publish.userServices = flag;
     services.davfs2.enable = flag;
     services.spice-autorandr.enable = flag;
     services.spice-vdagentd.enable = flag;
@@ -164,7 +166,7 @@ in
     user = builtins.mapAttrs (_name: rendered) config.systemd.user.services;
     users = config.users.users;
     groups = lib.attrNames config.users.groups;
-    avahi = config.services.avahi.enable;
+    avahi = with config.services.avahi; enable && publish.enable && publish.userServices;
     davfs2 = config.services.davfs2.enable;
     uinput = config.hardware.uinput.enable;
     usbRedirection = config.virtualisation.spiceUSBRedirection.enable;

@@ -184,6 +184,12 @@ describe("planted faults are found", () => {
     ["capabilities without bound", "packaging/systemd/tsvdagentd.service", "CapabilityBoundingSet=\n", ""],
     ["a Node that is not asked for", "nixos-module/package.nix", "  nodejs_24,\n", ""],
     ["a default that is another", "nixos-module/options.json", '"default": 1023', '"default": 1022'],
+    [
+      "an Avahi that publishes nothing",
+      "nixos-module/default.nix",
+      "publish.userServices = true",
+      "publish.userServices = false",
+    ],
     ["a lost key", "nixos-module/options.json", '"key": "primary"', '"key": "secondary"'],
     [
       "rules that are not installed",

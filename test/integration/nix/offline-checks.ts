@@ -229,7 +229,7 @@ export async function unitProblems({ accepted }: Evaluation): Promise<string[]> 
 /** What starts it, and what it stands on. */
 export function activationProblems({ accepted }: Evaluation): string[] {
   const problems: string[] = [];
-  for (const [name, { provided, system, user, users, groups, davfs2, settings }] of Object.entries(accepted)) {
+  for (const [name, { provided, system, user, users, groups, davfs2, avahi, settings }] of Object.entries(accepted)) {
     if (provided.length === 0) continue;
     const rules = provided.find(({ path }) => path === "lib/udev/rules.d/71-tsvdagent.rules")?.text ?? "";
     if (!/ATTR\{name\}=="com\.redhat\.spice\.0", GROUP="tsvdagent".*SYSTEMD_WANTS/.test(rules))
@@ -244,6 +244,7 @@ export function activationProblems({ accepted }: Evaluation): string[] {
     if (hasPointer !== users.tsvdagent?.extraGroups.includes("uinput")) problems.push(`${name}: the pointer's device`);
     const mounts = provided.filter(({ path }) => path.includes("tsvdagentd-mount")).length;
     if (mounts > 0 !== davfs2 || daemon.includes("tsvdagentd-mount") !== davfs2) problems.push(`${name}: mounts`);
+    if (avahi !== JSON.stringify(settings).includes('"announce":true')) problems.push(`${name}: Avahi`);
   }
   return problems;
 }

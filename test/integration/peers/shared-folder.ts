@@ -16,7 +16,10 @@ export interface ServedFolder extends AsyncDisposable {
 }
 
 /** For the user who runs this; waits until it is served unless told otherwise. */
-export async function serveFolder(backendPort: number, { isAwaited = true } = {}): Promise<ServedFolder> {
+export async function serveFolder(
+  backendPort: number,
+  { isAwaited = true, announce = false } = {},
+): Promise<ServedFolder> {
   const host = await shareHost(backendPort);
   const port = await freePort();
   const { log, lines } = recordingLog();
@@ -27,6 +30,7 @@ export async function serveFolder(backendPort: number, { isAwaited = true } = {}
       { host: "::1", port },
     ],
     policy: { mount: false },
+    announce,
     mountSocket: undefined,
     clock: systemClock,
     log,

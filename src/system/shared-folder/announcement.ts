@@ -1,0 +1,165 @@
+// The folder's name for file managers that look around by mDNS, through Avahi where it runs (org.freedesktop.Avahi, avahi 0.8).
+import type { BusArgument } from "../../support/bus/bus-values.ts";
+import { asCount, asText } from "../../support/bus/bus-values.ts";
+import type { MessageBus } from "../../support/bus/message-bus.ts";
+import { BusRefusal } from "../../support/bus/pending-call.ts";
+import { BackendError, describeError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
+
+const AVAHI = "org.freedesktop.Avahi";
+const SERVER = { destination: AVAHI, path: "/", interface: "org.freedesktop.Avahi.Server" };
+const GROUP = "org.freedesktop.Avahi.EntryGroup";
+const COLLIDES = "org.freedesktop.Avahi.CollisionError";
+/** AvahiEntryGroupState. */
+const State = { ESTABLISHED: 2, COLLISION: 3, FAILURE: 4 } as const;
+
+/** As file managers know it from spice-webdavd. */
+const NAME = "Spice client folder";
+const TYPE = "_webdav._tcp";
+/** `lo`, in every network namespace: nobody else can reach what is served there. */
+const LOOPBACK = 1;
+const ANY_PROTOCOL = -1;
+const TXT = ["path=/", "u=", "p="].map((text) => Buffer.from(text));
+/** Of the same name that are tried. */
+const MAX_NAMES = 20;
+
+export interface AnnouncementReport {
+  /** What it is found by; null: it is not there to be found. */
+  readonly name: string | null;
+  readonly fault: string | null;
+}
+
+/** Its group of entries at Avahi, and how often its name was taken. */
+interface Group {
+  readonly path: string;
+  names: number;
+}
+
+export class Announcement implements AsyncDisposable {
+  readonly #bus: MessageBus;
+  readonly #port: number;
+  readonly #log: Log;
+  readonly #watching: readonly Disposable[];
+  #isWanted = false;
+  #owner: string | undefined;
+  #group: Group | undefined;
+  #name: string | undefined;
+  #fault: BackendError | undefined;
+  /** One thing after the other. */
+  #work: Promise<void> = Promise.resolve();
+
+  /** The bus is its own from now on: what it has announced ends with the connection. */
+  constructor(bus: MessageBus, port: number, log: Log) {
+    this.#bus = bus;
+    this.#port = port;
+    this.#log = log.of("mdns");
+    this.#watching = [
+      bus.subscribe({ sender: AVAHI, interface: GROUP, member: "StateChanged" }, ({ path, body }) =>
+        this.#stateChanged(path, asCount(body[0], "state"), asText(body[1], "error")),
+      ),
+      bus.watchName(AVAHI, (owner) => {
+        this.#owner = owner;
+        // Whatever it knew went with it.
+        this.#forget();
+        this.#settle();
+      }),
+    ];
+  }
+
+  /** Whether the folder is to be found. */
+  set(isWanted: boolean): void {
+    this.#isWanted = isWanted;
+    this.#settle();
+  }
+
+  get report(): AnnouncementReport {
+    const fault = this.#owner === undefined ? "Avahi does not run" : this.#fault && describeError(this.#fault);
+    return { name: this.#name ?? null, fault: fault ?? null };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const watching of this.#watching) watching[Symbol.dispose]();
+    await this.#bus[Symbol.asyncDispose]();
+    await this.#work;
+  }
+
+  #settle(): void {
+    this.#then(async () => {
+      const isDue = this.#isWanted && this.#owner !== undefined;
+      if (isDue && this.#group === undefined) await this.#announce();
+      else if (!isDue && this.#group !== undefined) await this.#withdraw(this.#group);
+    });
+  }
+
+  #then(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((error: unknown) => {
+      if (!(error instanceof BackendError)) throw error;
+      // Without Avahi or a bus there is nothing to be told of it: both are waited for.
+      if (this.#owner === undefined) return;
+      this.#fault = error;
+      this.#log.warn(`the folder is not announced: ${describeError(error)}`);
+    });
+  }
+
+  async #announce(): Promise<void> {
+    const [path] = await this.#bus.call({ ...SERVER, member: "EntryGroupNew" });
+    this.#group = { path: asText(path, "EntryGroupNew"), names: 1 };
+    await this.#add(this.#group);
+  }
+
+  async #withdraw(group: Group): Promise<void> {
+    this.#forget();
+    await this.#ask(group, "Free");
+    this.#log.debug("no longer announced");
+  }
+
+  async #add(group: Group): Promise<void> {
+    const entry = [LOOPBACK, ANY_PROTOCOL, 0, nameOf(group), TYPE, "", "", this.#port, TXT];
+    try {
+      await this.#ask(group, "AddService", "iiussssqaay", entry);
+      await this.#ask(group, "Commit");
+    } catch (error) {
+      if (!(error instanceof BusRefusal) || error.dbusName !== COLLIDES) throw error;
+      await this.#rename(group);
+    }
+  }
+
+  async #rename(group: Group): Promise<void> {
+    if (group.names === MAX_NAMES) throw new BackendError("mdns.taken", `${MAX_NAMES} of its names are taken`);
+    group.names += 1;
+    await this.#ask(group, "Reset");
+    await this.#add(group);
+  }
+
+  #stateChanged(path: string, state: number, why: string): void {
+    const group = this.#group;
+    if (group?.path !== path) return;
+    if (state === State.ESTABLISHED) {
+      this.#name = nameOf(group);
+      this.#fault = undefined;
+      this.#log.info(`announced as ${this.#name}`);
+    } else if (state === State.COLLISION) {
+      this.#name = undefined;
+      this.#then(async () => {
+        if (this.#group === group) await this.#rename(group);
+      });
+    } else if (state === State.FAILURE) {
+      this.#name = undefined;
+      this.#then(() => Promise.reject(new BackendError("mdns.failed", `Avahi: ${why.slice(0, 200)}`)));
+    }
+  }
+
+  async #ask({ path }: Group, member: string, signature = "", body: readonly BusArgument[] = []): Promise<void> {
+    await this.#bus.call({ destination: AVAHI, path, interface: GROUP, member, signature, body });
+  }
+
+  #forget(): void {
+    this.#group = undefined;
+    this.#name = undefined;
+    this.#fault = undefined;
+  }
+}
+
+function nameOf({ names }: Group): string {
+  return names === 1 ? NAME : `${NAME} #${names}`;
+}
