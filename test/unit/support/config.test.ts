@@ -47,7 +47,7 @@ test("what is not written is as shipped: everything on that is built, PRIMARY in
     display: { resize: true, effects: true, dpi: false },
     volume: { sync: true },
     files: { enabled: true, "save-dir": "xdg-download" },
-    "shared-folder": { enabled: true, mount: true, path: "Shared", bookmark: true },
+    "shared-folder": { enabled: true, mount: true, path: "Shared", bookmark: true, announce: false },
     "guest-share": { enabled: true, folders: [], writable: false, port: 0 },
     pointer: { device: "/dev/uinput" },
     compat: { version: "" },
@@ -67,7 +67,7 @@ describe("spellings", () => {
     ["lines of another system", "[clipboard]\r\nprimary = false\r\n", off],
     [
       "every key",
-      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\neffects = false\ndpi = true\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\nbookmark = false\n[guest-share]\nenabled = false\nfolders = ["~/Public", "/srv"]\nwritable = true\nport = 8080\n[compat]\nversion = "0.22.1"',
+      '[log]\nlevel = "debug"\n[port]\npath = "/run/x"\n[pointer]\ndevice = "fifo:/run/y"\n[display]\nresize = false\neffects = false\ndpi = true\n[clipboard]\nenabled = false\nprimary = false\ndirection = "host-to-guest"\ntypes = [\n  "text",\n]\nmax-host-to-guest-mib = 1_000\nmax-guest-to-host-mib = 0x10\nmark-received = true\n[volume]\nsync = false\n[files]\nenabled = false\nsave-dir = "~/In"\n[shared-folder]\nenabled = false\nmount = false\npath = "a b/c"\nbookmark = false\nannounce = true\n[guest-share]\nenabled = false\nfolders = ["~/Public", "/srv"]\nwritable = true\nport = 8080\n[compat]\nversion = "0.22.1"',
       {
         log: { level: "debug" },
         port: { path: "/run/x" },
@@ -83,7 +83,7 @@ describe("spellings", () => {
         display: { resize: false, effects: false, dpi: true },
         volume: { sync: false },
         files: { enabled: false, "save-dir": "~/In" },
-        "shared-folder": { enabled: false, mount: false, path: "a b/c", bookmark: false },
+        "shared-folder": { enabled: false, mount: false, path: "a b/c", bookmark: false, announce: true },
         "guest-share": { enabled: false, folders: ["~/Public", "/srv"], writable: true, port: 8080 },
         pointer: { device: "fifo:/run/y" },
         compat: { version: "0.22.1" },
