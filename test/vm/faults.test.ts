@@ -336,7 +336,7 @@ test("100 viewers come and go: no more memory, no more descriptors, and it works
   expect([await daemonPid(guest), await sessionPid()]).toEqual(pids);
 }, 900_000);
 
-// The last: seen once, the X server could set no size any more after it, nor xclip copy for 20 s. Why is not known yet.
+// The last of the faults: seen once, the X server could set no size any more after it, nor xclip copy for 20 s. Why is not known yet.
 test("the system bus is killed: within 5 s of its answering", async () => {
   const times = [];
   const pids = [await daemonPid(guest), await sessionPid()];

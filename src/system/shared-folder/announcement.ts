@@ -1,6 +1,5 @@
 // The folder's name for file managers that look around by mDNS, through Avahi where it runs (org.freedesktop.Avahi, avahi 0.8).
-import type { BusArgument } from "../../support/bus/bus-values.ts";
-import { asCount, asText } from "../../support/bus/bus-values.ts";
+import { asCount, asText, type BusArgument } from "../../support/bus/bus-values.ts";
 import type { MessageBus } from "../../support/bus/message-bus.ts";
 import { BusRefusal } from "../../support/bus/pending-call.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
