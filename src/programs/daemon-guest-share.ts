@@ -5,7 +5,7 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { IncomingBody, LinkControlMessage, OutgoingBody } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
-import { Spool } from "../support/spool.ts";
+import { SLOW_DISK_BYTES, Spool } from "../support/spool.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
 import { MAX_MUX_PAYLOAD_BYTES, MuxReader, muxHeader } from "../wire/webdav-mux.ts";
@@ -16,6 +16,8 @@ const MAX_CONNECTIONS = 256;
 /** What waits for a session that does not take it: from here on the host may be kept waiting, and here it is given up. */
 const FULL_BYTES = 4 * 1024 * 1024;
 const MAX_BYTES = 256 * 1024 * 1024;
+/** Closes that the host has not taken yet: from here on it is heard no further. */
+const MAX_UNTOLD = 1000;
 
 type ShareAnswer = Extract<LinkControlMessage, { kind: "share-answer" }>;
 
@@ -44,6 +46,7 @@ export class DaemonGuestShare implements AsyncDisposable {
   #nextRequestId = 1;
   readonly #asked = new Map<number, bigint>();
   #isPaused = false;
+  #untold = 0;
 
   constructor({ device, clock, log }: GuestShareOptions) {
     this.#log = log.of("guest share");
@@ -105,6 +108,7 @@ export class DaemonGuestShare implements AsyncDisposable {
     this.#line = line;
     this.#lastId = 0n;
     this.#isPaused = false;
+    this.#untold = 0;
     this.#reader = new MuxReader({
       data: (id, piece) => this.#arrived(id, piece),
       closed: (id) => this.#connections.get(id)?.spool.end(),
@@ -131,6 +135,12 @@ export class DaemonGuestShare implements AsyncDisposable {
     connection.waitingBytes += piece.length;
     // Kept longer than the port's buffer.
     connection.spool.write(new Uint8Array(piece));
+    if (connection.spool.unflushedBytes > SLOW_DISK_BYTES)
+      // What it fails with, whoever reads is told.
+      connection.spool.flushed().then(
+        () => this.#reconsider(),
+        () => {},
+      );
     if (connection.waitingBytes <= MAX_BYTES) return;
     this.#log.warn("a connection is closed: the session is too slow for it");
     this.#close(id);
@@ -165,7 +175,19 @@ export class DaemonGuestShare implements AsyncDisposable {
 
   #refuse(id: bigint, why: string): void {
     this.#log.info(`a connection is refused: ${why}`);
-    this.#line?.write(muxHeader(id, 0));
+    this.#tellClosed(id);
+  }
+
+  #tellClosed(id: bigint): void {
+    const line = this.#line;
+    if (line === undefined || line.write(muxHeader(id, 0))) return;
+    this.#untold += 1;
+    if (this.#untold > 1) return;
+    void line.drained().then(() => {
+      if (line !== this.#line) return;
+      this.#untold = 0;
+      this.#reconsider();
+    });
   }
 
   async #toSession(id: bigint, connection: Connection): Promise<void> {
@@ -213,7 +235,7 @@ export class DaemonGuestShare implements AsyncDisposable {
     connection.outgoing.abandon();
     connection.incoming?.cancel();
     void connection.spool[Symbol.asyncDispose]();
-    this.#line?.write(muxHeader(id, 0));
+    this.#tellClosed(id);
     this.#reconsider();
   }
 
@@ -222,10 +244,13 @@ export class DaemonGuestShare implements AsyncDisposable {
     this.#asked.clear();
   }
 
-  /** The port has no credit for each: the host waits only while all who could be kept waiting have enough. */
+  /** The port has no credit for each: the host waits only while all who could be kept waiting have enough, or memory is short. */
   #reconsider(): void {
     const all = [...this.#connections.values()];
-    const isFull = all.length > 0 && all.every(({ waitingBytes }) => waitingBytes > FULL_BYTES);
+    const isFull =
+      this.#untold > MAX_UNTOLD ||
+      all.some(({ spool }) => spool.unflushedBytes > SLOW_DISK_BYTES) ||
+      (all.length > 0 && all.every(({ waitingBytes }) => waitingBytes > FULL_BYTES));
     if (isFull === this.#isPaused) return;
     this.#isPaused = isFull;
     if (isFull) this.#line?.pause();

@@ -46,6 +46,9 @@ class ShareProxy {
   #mux: MuxConnections | undefined;
   /** Never used twice: what the guest says late must not reach another. */
   #lastId = 0n;
+  /** Clients whose first bytes the guest has no room for yet. */
+  readonly #waiting = new Map<Socket, Uint8Array>();
+  #isLettingIn = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -75,17 +78,43 @@ class ShareProxy {
     socket.setNoDelay(true);
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     // Numbered by their first bytes: the guest takes a number that is lower than one it has seen for a late one.
-    socket.once("data", (bytes: Uint8Array) => {
+    socket.once("data", (bytes: Uint8Array) => this.#queue(socket, bytes));
+  }
+
+  /** For a guest that takes nothing nothing is gathered, however many come and go. */
+  #queue(socket: Socket, first: Uint8Array): void {
+    socket.pause();
+    this.#waiting.set(socket, first);
+    socket.once("close", () => this.#waiting.delete(socket));
+    if (!this.#isLettingIn) void this.#letIn();
+  }
+
+  async #letIn(): Promise<void> {
+    this.#isLettingIn = true;
+    while (this.#waiting.size > 0) {
       const mux = this.#mux;
-      if (mux === undefined) return void socket.destroy();
-      try {
-        join(socket, bytes, mux, this.#log);
-      } catch (error) {
-        if (!(error instanceof BackendError)) throw error;
-        this.#log.warn(describeError(error));
-        socket.destroy();
-      }
-    });
+      await mux?.drained();
+      // It may have gone meanwhile.
+      const [next] = this.#waiting;
+      if (next === undefined) break;
+      const [socket, first] = next;
+      this.#waiting.delete(socket);
+      if (mux === undefined || mux !== this.#mux) socket.destroy();
+      else this.#begin(socket, first, mux);
+    }
+    this.#isLettingIn = false;
+  }
+
+  #begin(socket: Socket, first: Uint8Array, mux: MuxConnections): void {
+    try {
+      // Before what is sent may let it wait again.
+      socket.resume();
+      join(socket, first, mux, this.#log);
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#log.warn(describeError(error));
+      socket.destroy();
+    }
   }
 }
 
@@ -109,6 +138,9 @@ function join(socket: Socket, first: Uint8Array, mux: MuxConnections, log: Log):
     },
     get isFull() {
       return backlog.isFull;
+    },
+    get isBehind() {
+      return backlog.isBehind;
     },
   });
   const send = (bytes: Uint8Array): void => {

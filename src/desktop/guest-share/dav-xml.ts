@@ -76,8 +76,12 @@ export function isDav(element: XmlElement, name: string): boolean {
   return element.namespace === DAV && element.name === name;
 }
 
+/** XML has no way at all to say most control characters, which a file's name may hold. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant.
+const UNSPEAKABLE = /[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]/g;
+
 export function xmlText(text: string): string {
-  return text.replace(/[&<>"\r]/g, (found) => `&#${found.charCodeAt(0)};`);
+  return text.replace(UNSPEAKABLE, "\ufffd").replace(/[&<>"\r]/g, (found) => `&#${found.charCodeAt(0)};`);
 }
 
 /** An element as it can stand anywhere. */

@@ -1,6 +1,6 @@
 // What a slow reader of one connection leaves lying: a little in memory, more in an unlinked file, and then it is given up.
 import type { Socket } from "node:net";
-import { DEAD_DISK_BYTES, Spool } from "../../support/spool.ts";
+import { DEAD_DISK_BYTES, SLOW_DISK_BYTES, Spool } from "../../support/spool.ts";
 
 /** In the socket's own queue, before the spool is used. */
 const SOCKET_BYTES = 1024 * 1024;
@@ -22,7 +22,7 @@ export class Backlog {
   #isEnded = false;
   #isOver = false;
 
-  /** `drained` is called when it is no longer full; `failed` when the reader is too slow for good. */
+  /** `drained` is called when it is no longer full or behind; `failed` when the reader is too slow for good. */
   constructor(socket: Socket, drained: () => void, failed: (why: string) => void) {
     this.#socket = socket;
     this.#drained = drained;
@@ -32,6 +32,11 @@ export class Backlog {
 
   get isFull(): boolean {
     return this.#spooledBytes > FULL_BYTES;
+  }
+
+  /** What waits for the disk waits in memory: all are kept waiting by that, if only for a moment. */
+  get isBehind(): boolean {
+    return (this.#spool?.unflushedBytes ?? 0) > SLOW_DISK_BYTES;
   }
 
   write(piece: Uint8Array): void {
@@ -48,6 +53,8 @@ export class Backlog {
     this.#count(piece.length);
     if (this.#spooledBytes > MAX_BYTES || totalBytes > MAX_TOTAL_BYTES) this.#giveUp("it reads too slowly");
     else if (this.#spool.unflushedBytes > DEAD_DISK_BYTES) this.#giveUp("the disk is too slow for it");
+    // What it fails with, the reader is told.
+    else if (this.isBehind) this.#spool.flushed().then(this.#drained, () => {});
   }
 
   /** Ends the socket after all that was written. */

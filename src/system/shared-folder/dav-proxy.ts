@@ -178,6 +178,9 @@ class ClientConnection {
       get isFull() {
         return backlog.isFull;
       },
+      get isBehind() {
+        return backlog.isBehind;
+      },
     });
     this.#reader = new RequestReader({
       head: (head) => this.#request(head),

@@ -7,6 +7,8 @@ import type { HostLine } from "../ports/host-line.ts";
 
 /** At once. */
 export const MAX_CONNECTIONS = 256;
+/** Of a receiver that keeps nothing. */
+export const takesAll = { isFull: false, isBehind: false } as const;
 const PROVOCATION = new TextEncoder().encode("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 /** The guest's end of one connection. */
@@ -17,6 +19,8 @@ export interface MuxReceiver {
   closed(isCut: boolean): void;
   /** It holds all that it will while others wait. */
   readonly isFull: boolean;
+  /** It cannot put away what comes as fast as it does: all wait. */
+  readonly isBehind: boolean;
 }
 
 export class MuxConnection {
@@ -114,7 +118,7 @@ export class MuxConnections {
   /** Asks the viewer's server for anything at all: whenever it goes on, something comes. */
   provoke(): void {
     if (this.#open.size >= MAX_CONNECTIONS) return;
-    const connection = this.open({ data: () => connection.close(), closed: () => {}, isFull: false });
+    const connection = this.open({ data: () => connection.close(), closed: () => {}, ...takesAll });
     connection.send(PROVOCATION);
   }
 
@@ -127,12 +131,13 @@ export class MuxConnections {
 
   /** The host waits only while everybody who could be kept waiting by it has enough. */
   reconsider(): void {
-    const isFull = this.#open.size > 0 && [...this.#open.values()].every((receiver) => receiver.isFull);
+    const all = [...this.#open.values()];
+    const isFull = all.some(({ isBehind }) => isBehind) || (all.length > 0 && all.every(({ isFull }) => isFull));
     if (isFull === this.#isPaused) return;
     this.#isPaused = isFull;
     if (isFull) this.#line.pause();
     else this.#line.resume();
-    this.#log.debug(isFull ? "the host waits: nobody takes more" : "the host goes on");
+    this.#log.debug(isFull ? "the host waits: nothing more is taken" : "the host goes on");
   }
 
   #closedByHost(id: bigint): void {

@@ -2,7 +2,7 @@
 import { Duplex } from "node:stream";
 import type { Clock } from "../../support/clock.ts";
 import { BackendError } from "../../support/errors.ts";
-import type { MuxConnection, MuxConnections } from "./mux-connections.ts";
+import { type MuxConnection, type MuxConnections, takesAll } from "./mux-connections.ts";
 
 const ANSWER_MS = 5000;
 /** Of a listing that is counted. */
@@ -98,7 +98,7 @@ class MuxStream extends Duplex {
     this.#connection = mux.open({
       data: (piece) => void this.push(piece),
       closed: () => void this.push(null),
-      isFull: false,
+      ...takesAll,
     });
   }
 

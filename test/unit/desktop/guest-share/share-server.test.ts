@@ -1,0 +1,291 @@
+// The server of the guest's folders, as whoever connects sees it: whom it serves, what it refuses, and what is left after that.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseXml } from "../../../../src/desktop/guest-share/dav-xml.ts";
+import { ShareServer } from "../../../../src/desktop/guest-share/share-server.ts";
+import { ManualClock } from "../../../fakes/manual-clock.ts";
+import { recordingLog } from "../../../fakes/recording-log.ts";
+import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
+import { until } from "../../../integration/peers/until.ts";
+
+interface Asked {
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: string | Uint8Array;
+  readonly password?: string;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+const PASSWORD = "a good secret";
+let dir: TempDir;
+let clock: ManualClock;
+let server: ShareServer;
+let listener: Server;
+let agent: Agent;
+let log: ReturnType<typeof recordingLog>;
+
+beforeEach(async () => {
+  dir = makeTempDir("share-server");
+  mkdirSync(dir.join("p"));
+  clock = new ManualClock();
+  log = recordingLog();
+  agent = new Agent();
+  await serve(true);
+});
+
+afterEach(async () => {
+  agent.destroy();
+  server[Symbol.dispose]();
+  listener.close();
+  dir[Symbol.dispose]();
+});
+
+async function serve(isWritable: boolean): Promise<void> {
+  const credentials = { user: "me", password: PASSWORD };
+  server = new ShareServer({ folders: [dir.join("p")], isWritable, credentials, clock, log: log.log });
+  listener = createServer((socket) => server.connect(socket)).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+}
+
+const port = (): number => (listener.address() as AddressInfo).port;
+const basic = (password: string): string => `Basic ${Buffer.from(`me:${password}`).toString("base64")}`;
+const parts = (): string[] => readdirSync(dir.join("p")).filter((name) => name.startsWith(".tsvdagent-"));
+
+function ask(
+  method: string,
+  path: string,
+  { headers = {}, body = "", password = PASSWORD }: Asked = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const all = { Authorization: basic(password), "Content-Length": Buffer.byteLength(body), ...headers };
+    const asked = request({ host: "127.0.0.1", port: port(), method, path, headers: all, agent }, (response) => {
+      const pieces: Buffer[] = [];
+      response.on("data", (piece: Buffer) => pieces.push(piece));
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text: Buffer.concat(pieces).toString("utf8"),
+        }),
+      );
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  });
+}
+
+/** A connection on which bytes are sent as they are. */
+async function raw(text: string): Promise<{ readonly socket: Socket; readonly heard: () => string }> {
+  const socket = connect(port(), "127.0.0.1");
+  let heard = "";
+  socket.on("data", (bytes) => {
+    heard += bytes.toString("latin1");
+  });
+  socket.on("error", () => {});
+  socket.write(text);
+  return { socket, heard: () => heard };
+}
+
+/** Also by a reset, which is no fault here. */
+const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once("close", () => resolve()));
+
+const head = (method: string, path: string, more: string): string =>
+  `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${basic(PASSWORD)}\r\n${more}\r\n`;
+
+describe("who is served", () => {
+  test("whoever knows the password; a wrong one waits, and many of them keep nobody else waiting", async () => {
+    const wrong = Array.from({ length: 16 }, () => ask("GET", "/", { password: "a bad secret" }));
+    await until("all of them to wait", () => clock.waiting === 16, 5000, 2);
+    expect((await ask("GET", "/", { password: "a bad secret" })).status).toBe(429);
+    expect((await ask("GET", "/")).status).toBe(200);
+    clock.advance(1000);
+    for (const { status, headers } of await Promise.all(wrong)) {
+      expect(status).toBe(401);
+      expect(headers["www-authenticate"]).toMatch(/^Basic /);
+    }
+    expect(log.lines.join("\n")).toContain("wrong name or password");
+    expect(log.lines.join("\n")).not.toContain("secret");
+  });
+
+  test("256 at once, and a place is free again when one goes", async () => {
+    const all = await Promise.all(Array.from({ length: 256 }, () => raw("")));
+    await until("all to be served", () => server.connections === 256, 5000, 5);
+    const { socket: late } = await raw("");
+    await closed(late);
+    all[0]?.socket.destroy();
+    await until("a free place", () => server.connections === 255, 5000, 5);
+    for (const { socket } of all) socket.destroy();
+    expect((await ask("OPTIONS", "/")).headers.dav).toBe("1, 2");
+  });
+
+  test("no name of another machine, and no page of another server", async () => {
+    const status = async (headers: OutgoingHttpHeaders): Promise<number> => (await ask("GET", "/", { headers })).status;
+    expect(await status({ Host: "evil.example" })).toBe(403);
+    expect(await status({ Host: "localhost.evil.example:9844" })).toBe(403);
+    expect(await status({ Host: "[::1]:9844" })).toBe(200);
+    expect(await status({ Host: "localhost:9844", Origin: "http://localhost:1" })).toBe(403);
+    expect(await status({ Host: "localhost:9844", Origin: "null" })).toBe(403);
+    expect(await status({ Host: "localhost:9844", Origin: "http://localhost:9844" })).toBe(200);
+  });
+
+  test("noise ends its connection and no other", async () => {
+    for (const noise of [
+      randomBytes(5000),
+      Buffer.from("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"),
+      Buffer.alloc(70_000, "a"),
+    ]) {
+      const { socket } = await raw("");
+      socket.write(noise);
+      await closed(socket);
+    }
+    expect((await ask("GET", "/")).status).toBe(200);
+  });
+});
+
+describe("what is refused", () => {
+  test("read-only: everything that changes something", async () => {
+    server[Symbol.dispose]();
+    listener.close();
+    await serve(false);
+    writeFileSync(dir.join("p/f"), "f");
+    for (const method of ["PUT", "PROPPATCH", "MKCOL", "DELETE", "COPY", "MOVE", "LOCK", "UNLOCK"])
+      expect((await ask(method, "/p/f")).status).toBe(403);
+    expect((await ask("OPTIONS", "/p/")).headers.allow).toBe("OPTIONS, GET, HEAD, PROPFIND");
+    expect((await ask("GET", "/p/f")).text).toBe("f");
+  });
+
+  test.each([
+    ["POST", "/p/f", {}, 501],
+    ["PUT", "/p/new/", {}, 405],
+    ["PUT", "/p/none/f", {}, 409],
+    ["PUT", "/f", {}, 403],
+    ["PUT", "/p/f", { headers: { "Content-Range": "bytes 0-0/2" }, body: "x" }, 400],
+    ["PUT", "/p/f", { headers: { "If-None-Match": "*" }, body: "x" }, 412],
+    ["PUT", "/p/f", { headers: { If: "(<urn:uuid:none>)" }, body: "x" }, 412],
+    ["MKCOL", "/p/new", { body: "x" }, 415],
+    ["DELETE", "/p", {}, 403],
+    ["DELETE", "/p/none", {}, 404],
+    ["PROPFIND", "/p/", { headers: { Depth: "infinity" } }, 403],
+    ["PROPFIND", "/p/", { headers: { Depth: "2" } }, 400],
+    ["PROPFIND", "/p/", { headers: { Depth: "0" }, body: "x".repeat(70_000) }, 413],
+    ["COPY", "/p/f", {}, 400],
+    ["COPY", "/p/f", { headers: { Destination: "http://elsewhere/p/g" } }, 502],
+    ["MOVE", "/p/f", { headers: { Destination: "/p/.hidden" } }, 403],
+    ["MOVE", "/p/f", { headers: { Destination: "/p/../../g" } }, 400],
+    ["MOVE", "/p/f", { headers: { Destination: "/p/f" } }, 403],
+    ["MOVE", "/p/f", { headers: { Destination: "/p/d", Overwrite: "F" } }, 412],
+    ["COPY", "/p/d", { headers: { Destination: "/p/d/in itself" } }, 403],
+    ["LOCK", "/p/f", { body: "<a/>" }, 400],
+    ["LOCK", "/p/f", { body: `<!DOCTYPE a><lockinfo xmlns="DAV:"/>` }, 400],
+    ["UNLOCK", "/p/f", {}, 400],
+    ["UNLOCK", "/p/f", { headers: { "Lock-Token": "<urn:uuid:none>" } }, 409],
+  ] as [string, string, Asked, number][])("%s %s %j: %i", async (method, path, asked, status) => {
+    mkdirSync(dir.join("p/d"));
+    writeFileSync(dir.join("p/f"), "f");
+    expect((await ask(method, path, asked)).status).toBe(status);
+    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("f");
+    expect(parts()).toEqual([]);
+  });
+
+  test("a body that nobody wants is not asked for: no go-ahead before all else is settled", async () => {
+    const { socket, heard } = await raw(head("PUT", "/p/none/f", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    await until("the answer", () => heard().includes("\r\n\r\n"), 5000, 2);
+    expect(heard()).toMatch(/^HTTP\/1\.1 409 /);
+    socket.destroy();
+    const { socket: good, heard: told } = await raw(
+      head("PUT", "/p/f", "Content-Length: 5\r\nExpect: 100-continue\r\n"),
+    );
+    await until("the go-ahead", () => told() === "HTTP/1.1 100 Continue\r\n\r\n", 5000, 2);
+    good.write("12345");
+    await until("the answer", () => told().includes("HTTP/1.1 201 "), 5000, 2);
+    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("12345");
+    good.destroy();
+  });
+});
+
+describe("what is written", () => {
+  test("is there when it is whole; broken off, the old one stays and nothing is left of the new", async () => {
+    writeFileSync(dir.join("p/f"), "old", { mode: 0o640 });
+    const { socket } = await raw(`${head("PUT", "/p/f", "Content-Length: 1000\r\n")}half`);
+    await until("what has come", () => parts().length === 1, 5000, 2);
+    socket.destroy();
+    await until("it to be gone", () => parts().length === 0, 5000, 2);
+    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("old");
+    expect((await ask("PUT", "/p/f", { body: "new" })).status).toBe(204);
+    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("new");
+    expect(statSync(dir.join("p/f")).mode & 0o777).toBe(0o640);
+  });
+
+  test("two at once do not mix, the last that is whole stays", async () => {
+    const contents = [randomBytes(300_000), randomBytes(300_000)];
+    const statuses = await Promise.all(contents.map(async (body) => (await ask("PUT", "/p/f", { body })).status));
+    expect(statuses.every((status) => status === 201 || status === 204)).toBe(true);
+    const there = readFileSync(dir.join("p/f"));
+    expect(contents.some((content) => content.equals(there))).toBe(true);
+  });
+
+  test("a lock keeps others out, lets its owner in, and is told of", async () => {
+    const body = `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>me &amp; I</owner></lockinfo>`;
+    const locked = await ask("LOCK", "/p/f", { body, headers: { Timeout: "Second-60" } });
+    expect(locked.status).toBe(201);
+    const token = locked.headers["lock-token"] as string;
+    const put = async (headers: OutgoingHttpHeaders): Promise<number> =>
+      (await ask("PUT", "/p/f", { body: "x", headers })).status;
+    expect(await put({})).toBe(423);
+    expect(await put({ If: `(${token})` })).toBe(204);
+    const found = await ask("PROPFIND", "/p/f", { headers: { Depth: "0" } });
+    expect(found.text).toContain("me &#38; I");
+    expect(found.text).toContain(token.slice(1, -1));
+    clock.advance(60_000);
+    expect(await put({})).toBe(204);
+  });
+});
+
+describe("what is read", () => {
+  test("names that XML cannot say spoil neither listing nor page, and lead to their file", async () => {
+    writeFileSync(dir.join("p/bell\x07 <b>&'\"\n"), "ding");
+    const { status, text } = await ask("PROPFIND", "/p/", { headers: { Depth: "1" } });
+    expect(status).toBe(207);
+    expect(parseXml(Buffer.from(text)).children.filter((child) => typeof child !== "string")).toHaveLength(2);
+    const [, href = ""] = /<D:href>(\/p\/bell[^<]*)</.exec(text) ?? [];
+    expect((await ask("GET", href)).text).toBe("ding");
+    const page = (await ask("GET", "/p/")).text;
+    expect(page).toContain(`href="${href.replaceAll("'", "%27")}"`);
+    expect(page).not.toContain("<b>");
+  });
+
+  test("a file that shrinks while it is sent breaks the connection, and is not filled up", async () => {
+    writeFileSync(dir.join("p/f"), Buffer.alloc(64 * 1024 * 1024));
+    const { socket, heard } = await raw(head("GET", "/p/f", ""));
+    socket.pause();
+    await until("it to begin", () => socket.bytesRead > 0, 5000, 2);
+    truncateSync(dir.join("p/f"), 1000);
+    socket.resume();
+    await closed(socket);
+    expect(heard()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(heard().length).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test("a client that leaves in the middle costs nothing: the file is closed, the next is served", async () => {
+    writeFileSync(dir.join("p/f"), Buffer.alloc(64 * 1024 * 1024));
+    const open = (): number => readdirSync("/proc/self/fd").length;
+    await ask("GET", "/");
+    const before = open();
+    for (let n = 0; n < 20; n++) {
+      const { socket } = await raw(head("GET", "/p/f", ""));
+      await once(socket, "readable");
+      socket.destroy();
+    }
+    await until("all to be closed", () => server.connections <= 1 && open() <= before, 5000, 5);
+    expect((await ask("HEAD", "/p/f")).headers["content-length"]).toBe(String(64 * 1024 * 1024));
+  });
+});
