@@ -15,6 +15,16 @@ export interface ClipboardPolicy {
 /** Why something was not exchanged; counted by these names. */
 export type RefusalReason = "direction" | "selection" | "type" | "size" | "locked" | "secret";
 
+/** Why policy lets nothing of this selection pass; undefined: it does. */
+export function refusalOf(
+  policy: ClipboardPolicy,
+  selection: ClipboardSelection,
+  isOpen: boolean,
+): "direction" | "selection" | undefined {
+  if (!isOpen) return "direction";
+  return policy.selections.includes(selection) ? undefined : "selection";
+}
+
 export interface Refusal {
   readonly direction: "host-to-guest" | "guest-to-host";
   readonly reason: RefusalReason;

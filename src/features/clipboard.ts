@@ -1,7 +1,7 @@
 // The clipboard as the daemon rules it: who owns each selection, whose turn it is to answer, and what nobody answers.
 // Section 3 of the protocol. Content never comes by here: a body is named by a number.
 import { ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
-import type { ClipboardPolicy, Refusal, RefusalReason } from "./clipboard-policy.ts";
+import { type ClipboardPolicy, type Refusal, type RefusalReason, refusalOf } from "./clipboard-policy.ts";
 
 /** Host or guest gives no first byte for this long: the asker is told no. */
 export const ANSWER_TIMEOUT_MS = 3000;
@@ -34,6 +34,8 @@ interface SelectionState {
   readonly silent: boolean;
   /** What the guest has copied since, while the viewer was not to know of it; it counts when the session is opened. */
   readonly held: readonly number[] | undefined;
+  /** What an application of the guest offers that is the viewer's own content: no news for this viewer, but for the next. */
+  readonly kept: readonly number[] | undefined;
 }
 
 /** The guest wants content of the viewer. */
@@ -98,6 +100,8 @@ export type ClipboardInput =
     }
   | { readonly kind: "host-silent"; readonly requestId: number }
   | { readonly kind: "guest-grabbed"; readonly selection: ClipboardSelection; readonly types: readonly number[] }
+  /** An application, as clipboard managers do, has taken over what the viewer offers or has offered last. */
+  | { readonly kind: "guest-kept"; readonly selection: ClipboardSelection; readonly types: readonly number[] }
   | { readonly kind: "guest-released"; readonly selection: ClipboardSelection }
   /** An application has copied what it marks as a password. */
   | { readonly kind: "guest-copied-secret"; readonly selection: ClipboardSelection }
@@ -170,7 +174,14 @@ export type ClipboardEffect =
 
 type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
 
-const unowned: SelectionState = { owner: "nobody", types: [], serial: 0, silent: false, held: undefined };
+const unowned: SelectionState = {
+  owner: "nobody",
+  types: [],
+  serial: 0,
+  silent: false,
+  held: undefined,
+  kept: undefined,
+};
 
 export const emptyClipboard: ClipboardState = {
   viewer: undefined,
@@ -220,6 +231,8 @@ export function clipboardStep(state: ClipboardState, input: ClipboardInput, poli
       return hostSilent(state, input.requestId);
     case "guest-grabbed":
       return guestGrabbed(state, input.selection, input.types, policy);
+    case "guest-kept":
+      return guestKept(state, input.selection, input.types, policy);
     case "guest-released":
       return guestReleased(state, input.selection, policy);
     case "guest-copied-secret": {
@@ -252,10 +265,11 @@ function viewerArrived(before: ClipboardState, viewer: ClipboardViewer, policy: 
   const grabs: ClipboardEffect[] = [];
   for (const selection of allSelections) {
     state = changed(state, selection, { serial: 0 });
-    const { owner, types } = state.selections[selection];
-    if (owner !== "guest") continue;
+    const { owner, types, kept } = state.selections[selection];
+    if (owner !== "guest" && kept === undefined) continue;
     // What was copied before this viewer came is as good as what is copied after.
-    const [next, grab] = grabFor(state, selection, types, policy);
+    const [next, grab] =
+      kept === undefined ? grabFor(state, selection, types, policy) : guestGrabbed(state, selection, kept, policy);
     state = next;
     grabs.push(...grab);
   }
@@ -336,9 +350,9 @@ function sessionOpened(before: ClipboardState, policy: ClipboardPolicy): Step {
   let state: ClipboardState = { ...before, guest: "open" };
   const effects: ClipboardEffect[] = [];
   for (const selection of allSelections) {
-    const { owner, types, held } = state.selections[selection];
+    const { owner, types, held, kept } = state.selections[selection];
     if (held === undefined) {
-      if (owner === "host") effects.push(offer(selection, types));
+      if (owner === "host" && kept === undefined) effects.push(offer(selection, types));
       continue;
     }
     const [next, grabs] = guestGrabbed(state, selection, held, policy);
@@ -355,7 +369,7 @@ function sessionLeft(before: ClipboardState, policy: ClipboardPolicy): Step {
   for (const request of before.guestRequests) effects.push(...giveUpGuestRequest(request));
   for (const request of before.hostRequests) effects.push(...refuseHost(request));
   for (const selection of allSelections) {
-    state = changed(state, selection, { held: undefined });
+    state = changed(state, selection, { held: undefined, kept: undefined });
     if (state.selections[selection].owner === "host") effects.push(...withdrawal(before, selection));
     if (state.selections[selection].owner !== "guest") continue;
     state = owned(state, selection, "nobody", []);
@@ -380,12 +394,12 @@ function hostGrabbed(
     }
     if (!lostRace) before = changed(before, selection, { serial: (own + 1) >>> 0 });
   }
-  const reason = refused(policy, selection, policy.toGuest);
+  const reason = refusalOf(policy, selection, policy.toGuest);
   if (reason !== undefined) return [before, [refusal("host-to-guest", reason)]];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const types = policy.types.filter((type) => input.types.includes(type));
   const ordered = input.types.filter((type, index) => types.includes(type) && input.types.indexOf(type) === index);
-  const taken = changed(owned(cleared, selection, "host", ordered), selection, { held: undefined });
+  const taken = owned(cleared, selection, "host", ordered, { held: undefined, kept: undefined });
   const [state, unoffered] = refuseUnoffered(taken, selection);
   const nothing = ordered.length === 0 && input.types.length > 0 ? [refusal("host-to-guest", "type")] : [];
   // A session that is not open hears of it when it is.
@@ -413,7 +427,7 @@ function hostRequested(
   const none: ClipboardEffect = { kind: "send-empty", selection, type: ClipboardType.NONE };
   if (!canTell(state, selection)) return [state, []];
   const reason =
-    refused(policy, selection, policy.toHost) ??
+    refusalOf(policy, selection, policy.toHost) ??
     (!policy.types.includes(type) ? "type" : state.guest === "shut" && owner === "guest" ? "locked" : undefined);
   if (reason !== undefined) return [state, [none, refusal("guest-to-host", reason)]];
   if (state.guest !== "open" || owner !== "guest" || !types.includes(type)) return [state, [none]];
@@ -474,8 +488,9 @@ function guestGrabbed(
   offered: readonly number[],
   policy: ClipboardPolicy,
 ): Step {
-  const reason = refused(policy, selection, policy.toHost);
+  const reason = refusalOf(policy, selection, policy.toHost);
   const types = offered.filter((type) => policy.types.includes(type));
+  before = changed(before, selection, { kept: undefined });
   // Nothing of it may pass: for the viewer that is the same as nothing there.
   if (reason !== undefined || types.length === 0) {
     const [state, effects] = guestReleased(before, selection, policy);
@@ -483,14 +498,27 @@ function guestGrabbed(
   }
   if (before.guest !== "open") return [changed(before, selection, { held: types }), []];
   const [cleared, effects] = refuseHostRequests(before, selection);
-  const taken = changed(owned(cleared, selection, "guest", types), selection, { held: undefined });
+  const taken = owned(cleared, selection, "guest", types, { held: undefined });
   const [state, unoffered] = refuseUnoffered(taken, selection);
   const [next, grab] = grabFor(state, selection, types, policy);
   return [next, [...effects, ...unoffered, ...grab]];
 }
 
+/** A grab would only throw the viewer's own content back at it, and undo its release: a password that is cleared stays so. */
+function guestKept(
+  state: ClipboardState,
+  selection: ClipboardSelection,
+  offered: readonly number[],
+  policy: ClipboardPolicy,
+): Step {
+  if (state.selections[selection].owner === "guest") return guestGrabbed(state, selection, offered, policy);
+  const types = offered.filter((type) => policy.types.includes(type));
+  const mayPass = types.length > 0 && refusalOf(policy, selection, policy.toHost) === undefined;
+  return [changed(state, selection, { held: undefined, kept: mayPass ? types : undefined }), []];
+}
+
 function guestReleased(before: ClipboardState, selection: ClipboardSelection, policy: ClipboardPolicy): Step {
-  before = changed(before, selection, { held: undefined });
+  before = changed(before, selection, { held: undefined, kept: undefined });
   if (before.selections[selection].owner !== "guest") return [before, []];
   const [cleared, effects] = refuseHostRequests(before, selection);
   const state = owned(cleared, selection, "nobody", []);
@@ -505,7 +533,7 @@ function guestRequested(
   const { requestId, selection, type } = input;
   const { owner, types } = state.selections[selection];
   const known = state.guestRequests.some((open) => open.requestId === requestId);
-  const reason = refused(policy, selection, policy.toGuest) ?? (state.guest === "shut" ? "locked" : undefined);
+  const reason = refusalOf(policy, selection, policy.toGuest) ?? (state.guest === "shut" ? "locked" : undefined);
   if (reason !== undefined) return [state, [{ kind: "refuse-guest", requestId }, refusal("host-to-guest", reason)]];
   const isOffered = state.guest === "open" && owner === "host" && types.includes(type);
   if (!isOffered || known || state.guestRequests.length >= MAX_GUEST_REQUESTS) {
@@ -591,13 +619,7 @@ function canTell(state: ClipboardState, selection: ClipboardSelection): boolean 
 
 /** The viewer understands it, and may know of what the guest has on this selection. */
 function isTold(state: ClipboardState, selection: ClipboardSelection, policy: ClipboardPolicy): boolean {
-  return canTell(state, selection) && refused(policy, selection, policy.toHost) === undefined;
-}
-
-/** Why policy lets nothing of this selection pass; undefined: it does. */
-function refused(policy: ClipboardPolicy, selection: ClipboardSelection, isOpen: boolean): RefusalReason | undefined {
-  if (!isOpen) return "direction";
-  return policy.selections.includes(selection) ? undefined : "selection";
+  return canTell(state, selection) && refusalOf(policy, selection, policy.toHost) === undefined;
 }
 
 function refusal(direction: Refusal["direction"], reason: RefusalReason): ClipboardEffect {
@@ -609,8 +631,9 @@ function owned(
   selection: ClipboardSelection,
   owner: SelectionState["owner"],
   types: readonly number[],
+  change: Partial<SelectionState> = {},
 ): ClipboardState {
-  return changed(state, selection, { owner, types, silent: false });
+  return changed(state, selection, { owner, types, silent: false, ...change });
 }
 
 function changed(

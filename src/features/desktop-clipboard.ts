@@ -19,9 +19,17 @@ export interface PasteAnswer {
   readonly bytes: number | undefined;
 }
 
+/** What an application that has taken a selection offers. */
+export interface Copied {
+  readonly targets: readonly string[];
+  /** It marks them as a password's. */
+  readonly isSecret: boolean;
+  /** It has asked for what we have offered last on this selection, so that this may be the same again. */
+  readonly hasPasted: boolean;
+}
+
 export interface DesktopClipboardEvents {
-  /** An application has taken the selection and offers these targets; `isSecret`: it marks them as a password's. */
-  copied(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void;
+  copied(selection: ClipboardSelection, copied: Copied): void;
   /** Nobody has the selection any more. */
   cleared(selection: ClipboardSelection): void;
   /** Undefined: it cannot be had. Never rejects. */

@@ -38,7 +38,7 @@ export class SessionSelections {
     return offer;
   }
 
-  /** An application has copied. False: it crossed an offer on the way, and is over when that arrives. */
+  /** An application has copied, or taken over. False: it crossed an offer on the way, and is over when that arrives. */
   grab(selection: ClipboardSelection, types: readonly number[], seenOffer: number): boolean {
     if (seenOffer !== this.#lastOffer(selection)) return false;
     this.#copied.set(selection, types);
@@ -136,6 +136,13 @@ export class DaemonClipboard implements AsyncDisposable {
       }
       case "clipboard-release":
         return this.input({ kind: "guest-released", selection: message.selection });
+      case "clipboard-kept": {
+        const { selection, types } = message;
+        return this.input({ kind: "guest-kept", selection, types });
+      }
+      case "clipboard-refused":
+        // The session, whose configuration it was, has logged it.
+        return this.counts.refused(message);
       case "clipboard-secret":
         return this.input({ kind: "guest-copied-secret", selection: message.selection });
       case "content-request": {

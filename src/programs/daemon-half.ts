@@ -193,6 +193,8 @@ export class DaemonHalf implements AsyncDisposable {
       case "clipboard-grab":
       case "clipboard-release":
       case "clipboard-secret":
+      case "clipboard-kept":
+      case "clipboard-refused":
       case "content-request":
       case "content-cancel":
       case "content-answer":

@@ -227,6 +227,7 @@ export class SessionAgents implements AsyncDisposable {
         connection.geometry = message.geometry;
         break;
       case "clipboard-grab":
+      case "clipboard-kept":
         if (!connection.selections.grab(message.selection, message.types, message.offer)) return;
         break;
       case "clipboard-release":

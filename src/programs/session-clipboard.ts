@@ -1,9 +1,10 @@
 // The session's clipboard: between the desktop's selections and the link, with the user's own policy, and pictures made PNG.
 import type { ImageConverter } from "../desktop/clipboard/images/image-converter.ts";
-import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
+import { type ClipboardPolicy, type Refusal, refusalOf } from "../features/clipboard-policy.ts";
 import { pngSource, targetsOfTypes, typeOfTarget, typesOfTargets, withPng } from "../features/clipboard-targets.ts";
 import type {
   Content,
+  Copied,
   DesktopClipboard,
   DesktopClipboardEvents,
   Paste,
@@ -18,6 +19,7 @@ import type { Log } from "../support/log.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
 import { DecodeError, joined } from "../wire/bytes.ts";
 import { decodeFileList, MAX_FILE_LIST_BYTES } from "../wire/file-list.ts";
+import { ViewersContent } from "./viewers-content.ts";
 
 type ContentRequest = Extract<LinkControlMessage, { kind: "content-request" }>;
 type SessionClipboardMessage = Extract<
@@ -26,6 +28,9 @@ type SessionClipboardMessage = Extract<
     readonly kind: "clipboard-grab" | "clipboard-release" | "content-request" | "content-cancel" | "content-answer";
   }
 >;
+
+/** Clipboard managers notice within this that a selection has lost its owner. */
+const RESTORE_MS = 2000;
 
 export interface SessionClipboardOptions {
   /** The user's: the daemon has the system's. */
@@ -47,6 +52,11 @@ export class SessionClipboard implements DesktopClipboardEvents {
   readonly #seenOffers = new Map<ClipboardSelection, number>();
   /** What applications offer: the target behind each type. */
   readonly #copied = new Map<ClipboardSelection, ReadonlyMap<number, string>>();
+  readonly #viewersContent = new ViewersContent();
+  /** When the last of the viewer's offers was withdrawn, by the clock. */
+  readonly #withdrawnMs = new Map<ClipboardSelection, number>();
+  /** Looking whether what an application offers is the viewer's own; called off when something else comes. */
+  readonly #looking = new Map<ClipboardSelection, AbortController>();
   readonly #pastes = new Map<number, (answer: PasteAnswer | undefined) => void>();
   #nextRequestId = 1;
   /** The daemon's requests under way. */
@@ -92,13 +102,16 @@ export class SessionClipboard implements DesktopClipboardEvents {
     switch (message.kind) {
       case "clipboard-grab": {
         const { selection, types, offer } = message;
+        this.#newOwner(selection);
+        this.#viewersContent.replaced(selection);
         this.#seenOffers.set(selection, offer);
         this.#copied.delete(selection);
-        this.#viewerOffers.set(selection, this.#allowed(selection, types, this.#options.policy.toGuest));
+        this.#viewerOffers.set(selection, this.#allowed("host-to-guest", selection, types));
         return this.#offer(selection);
       }
       case "clipboard-release":
-        this.#viewerOffers.delete(message.selection);
+        if (this.#viewerOffers.delete(message.selection))
+          this.#withdrawnMs.set(message.selection, this.#options.clock.nowMs());
         this.#desktop?.withdraw(message.selection);
         return;
       case "content-request":
@@ -113,7 +126,7 @@ export class SessionClipboard implements DesktopClipboardEvents {
         const settle = this.#pastes.get(requestId);
         this.#pastes.delete(requestId);
         const tooLarge = bytes !== undefined && bytes > this.#options.policy.maxToGuestBytes;
-        if (tooLarge) this.#log.info(`host to guest: ${bytes} bytes refused: the user's limit`);
+        if (tooLarge) this.#refused("host-to-guest", "size");
         if (settle === undefined || tooLarge) content?.cancel();
         settle?.(content === undefined || tooLarge ? undefined : { content, bytes });
         return;
@@ -132,28 +145,40 @@ export class SessionClipboard implements DesktopClipboardEvents {
 
   // What the desktop tells
 
-  copied(selection: ClipboardSelection, targets: readonly string[], isSecret: boolean): void {
-    // An application that copies ends what the viewer offered, also when a new desktop comes.
-    this.#viewerOffers.delete(selection);
+  copied(selection: ClipboardSelection, { targets, isSecret, hasPasted }: Copied): void {
+    const signal = this.#newOwner(selection);
     if (isSecret) {
+      this.#viewerOffers.delete(selection);
       this.#copied.delete(selection);
       this.#log.info("guest to host: what an application marked as secret stays here");
       this.#link?.send({ kind: "clipboard-secret", selection });
       return;
     }
     const found = typesOfTargets(targets);
-    if (found.size === 0) return this.cleared(selection);
+    if (found.size === 0) {
+      this.#viewerOffers.delete(selection);
+      return this.cleared(selection);
+    }
     this.#copied.set(selection, found);
-    this.#grab(selection);
+    if (hasPasted && this.#mayComeBack(selection)) void this.#lookAt(selection, found, signal);
+    else this.#grabOwn(selection);
   }
 
   cleared(selection: ClipboardSelection): void {
+    this.#newOwner(selection);
     this.#copied.delete(selection);
     this.#link?.send({ kind: "clipboard-release", selection });
   }
 
   /** An application wants what the viewer has. */
-  async paste({ selection, target, signal }: Paste): Promise<PasteAnswer | undefined> {
+  async paste(paste: Paste): Promise<PasteAnswer | undefined> {
+    const answer = await this.#answerOfViewer(paste);
+    const type = typeOfTarget(paste.target);
+    if (answer === undefined || type === undefined) return answer;
+    return { ...answer, content: this.#viewersContent.noted(paste.selection, type, answer.content) };
+  }
+
+  async #answerOfViewer({ selection, target, signal }: Paste): Promise<PasteAnswer | undefined> {
     const type = typeOfTarget(target);
     const offered = this.#viewerOffers.get(selection) ?? [];
     if (this.#fileTargets(offered).some((name) => name.toLowerCase() === target.toLowerCase()))
@@ -260,8 +285,10 @@ export class SessionClipboard implements DesktopClipboardEvents {
         let bytes = 0;
         for await (const piece of content) {
           bytes += piece.length;
-          if (bytes > this.#options.policy.maxToHostBytes)
+          if (bytes > this.#options.policy.maxToHostBytes) {
+            this.#refused("guest-to-host", "size");
             throw new BackendError("clipboard.too-large", "more than the user's limit");
+          }
           // Not before the first piece: until then it can still be refused.
           if (!isAnswered) answer();
           isAnswered = true;
@@ -286,7 +313,7 @@ export class SessionClipboard implements DesktopClipboardEvents {
     const copied = this.#copied.get(selection);
     const desktop = this.#desktop;
     if (copied === undefined || desktop === undefined) return undefined;
-    if (!this.#allowed(selection, [type], this.#options.policy.toHost).includes(type)) return undefined;
+    if (!this.#allowed("guest-to-host", selection, [type]).includes(type)) return undefined;
     const target = copied.get(type);
     if (target !== undefined) return desktop.read(selection, target, signal);
     const source = type === ClipboardType.IMAGE_PNG ? copied.get(pngSource([...copied.keys()]) ?? 0) : undefined;
@@ -305,11 +332,62 @@ export class SessionClipboard implements DesktopClipboardEvents {
     return this.#converter;
   }
 
-  #grab(selection: ClipboardSelection): void {
+  /** Managers restore at once what is withdrawn. Whoever copies the same later wants the viewer to have it. */
+  #mayComeBack(selection: ClipboardSelection): boolean {
+    if (!this.#viewersContent.wasGiven(selection)) return false;
+    const withdrawnMs = this.#withdrawnMs.get(selection) ?? Number.NEGATIVE_INFINITY;
+    return this.#viewerOffers.has(selection) || this.#options.clock.nowMs() - withdrawnMs < RESTORE_MS;
+  }
+
+  /** With something of its own, or, as clipboard managers do, with what the viewer has. */
+  async #lookAt(
+    selection: ClipboardSelection,
+    copied: ReadonlyMap<number, string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isViewers = await this.#isViewers(selection, copied, signal);
+    if (signal.aborted) return;
+    if (isViewers) this.#grab(selection, "clipboard-kept");
+    else this.#grabOwn(selection);
+  }
+
+  /** An application that copies ends what the viewer offered, also when a new desktop comes. */
+  #grabOwn(selection: ClipboardSelection): void {
+    this.#viewerOffers.delete(selection);
+    this.#viewersContent.replaced(selection);
+    this.#grab(selection);
+  }
+
+  async #isViewers(
+    selection: ClipboardSelection,
+    copied: ReadonlyMap<number, string>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const desktop = this.#desktop;
+    if (desktop === undefined) return false;
+    try {
+      return await this.#viewersContent.isOffered(selection, [...copied.keys()], (type) =>
+        desktop.read(selection, copied.get(type) ?? "", signal),
+      );
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      return false;
+    }
+  }
+
+  /** What is still being looked at is out of date. */
+  #newOwner(selection: ClipboardSelection): AbortSignal {
+    this.#looking.get(selection)?.abort();
+    const looking = new AbortController();
+    this.#looking.set(selection, looking);
+    return looking.signal;
+  }
+
+  #grab(selection: ClipboardSelection, kind: "clipboard-grab" | "clipboard-kept" = "clipboard-grab"): void {
     const copied = withPng([...(this.#copied.get(selection)?.keys() ?? [])]);
-    const types = this.#allowed(selection, copied, this.#options.policy.toHost);
+    const types = this.#allowed("guest-to-host", selection, copied);
     const offer = this.#seenOffers.get(selection) ?? 0;
-    if (types.length > 0) this.#link?.send({ kind: "clipboard-grab", selection, types, offer });
+    if (types.length > 0) this.#link?.send({ kind, selection, types, offer });
     else this.#link?.send({ kind: "clipboard-release", selection });
   }
 
@@ -320,10 +398,21 @@ export class SessionClipboard implements DesktopClipboardEvents {
     else this.#desktop?.offer(selection, targets, this.#options.markReceived);
   }
 
-  /** What of it the user lets pass. */
-  #allowed(selection: ClipboardSelection, types: readonly number[], isOpen: boolean): readonly number[] {
+  /** What of it the user lets pass; where that is nothing, it is counted. */
+  #allowed(
+    direction: Refusal["direction"],
+    selection: ClipboardSelection,
+    types: readonly number[],
+  ): readonly number[] {
     const { policy } = this.#options;
-    if (!isOpen || !policy.selections.includes(selection)) return [];
-    return types.filter((type) => policy.types.includes(type));
+    const reason = refusalOf(policy, selection, direction === "host-to-guest" ? policy.toGuest : policy.toHost);
+    const allowed = reason === undefined ? types.filter((type) => policy.types.includes(type)) : [];
+    if (allowed.length === 0 && types.length > 0) this.#refused(direction, reason ?? "type");
+    return allowed;
+  }
+
+  #refused(direction: Refusal["direction"], reason: "direction" | "selection" | "type" | "size"): void {
+    this.#log.info(`${direction.replaceAll("-", " ")}: refused by the user's configuration: ${reason}`);
+    this.#link?.send({ kind: "clipboard-refused", direction, reason });
   }
 }

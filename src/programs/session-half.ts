@@ -161,6 +161,8 @@ export class SessionHalf implements AsyncDisposable {
       case "effects-answer":
       case "session-report":
       case "clipboard-secret":
+      case "clipboard-kept":
+      case "clipboard-refused":
       case "files-cancel":
       case "share-answer":
         return this.#log.debug(`session link: ${message.kind}: ours to tell, not to be told`);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { type Agent, startAgentOf } from "./peers/agent.ts";
 import { startClipboardManager } from "./peers/clipboard-manager.ts";
+import { OddApplication } from "./peers/odd-application.ts";
 import { SpiceClient } from "./peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { monotonicMs, sleep, until } from "./peers/until.ts";
@@ -78,5 +79,61 @@ describe.each(["parcellite", "xfce4-clipman"] as const)("row 64: with %s", (name
       expect((await viewer.request(0, TEXT)).md5).toBe(await md5OfFile(own));
     }
     expect(manager.exit).toBeUndefined();
+  });
+
+  test("what the viewer gives up stays in the guest, and does not come back to the viewer", async () => {
+    await using _manager = await startClipboardManager(name, xspice.display, folder.join("home"));
+    const file = textFile("viewer", "what the viewer has had");
+    const sinceMs = monotonicMs();
+    await viewerCopies(file);
+    await viewer.waitFor("clipboard-request", ({ selection }) => selection === 0, { sinceMs });
+    await sleep(QUIET_MS);
+    await viewer.release(0);
+    await until("the manager to take over", async () => (await clipboardTargets(xspice.display)).length > 0, 5000);
+    expect(await grabsWithin(QUIET_MS, sinceMs)).toBe(0);
+    expect((await pasteToFile(xspice.display, folder.join("pasted"), {})).md5).toBe(await md5OfFile(file));
+  });
+});
+
+describe("row 64: with an application that takes over what it has pasted", () => {
+  const TARGET = "UTF8_STRING";
+
+  async function takesOver(manager: OddApplication, but?: string): Promise<void> {
+    await until("it to be on offer", async () => (await clipboardTargets(xspice.display)).includes(TARGET), 5000);
+    const text = await manager.paste(TARGET);
+    await manager.own({ targets: [TARGET], answers: { [TARGET]: but ?? text } });
+  }
+
+  test("the viewer is not told, nor when it gives up its own; the next one is", async () => {
+    await using manager = await OddApplication.start(xspice.display);
+    const file = textFile("viewer", "the viewer's text ".repeat(1000));
+    const sinceMs = monotonicMs();
+    await viewerCopies(file);
+    await takesOver(manager);
+    expect(await grabsWithin(QUIET_MS, sinceMs)).toBe(0);
+    await viewer.release(0);
+    expect(await grabsWithin(QUIET_MS, sinceMs)).toBe(0);
+    expect((await pasteToFile(xspice.display, folder.join("pasted"), {})).md5).toBe(await md5OfFile(file));
+    await viewer.disconnect();
+    await viewer.connect(xspice.spicePort);
+    await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
+    expect((await viewer.request(0, TEXT)).md5).toBe(await md5OfFile(file));
+  });
+
+  test("of another text every viewer is told, and of the same when another application copies it", async () => {
+    await using manager = await OddApplication.start(xspice.display);
+    const file = textFile("viewer", "the viewer's text");
+    const sinceMs = monotonicMs();
+    await viewerCopies(file);
+    await takesOver(manager, "the guest's own");
+    await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
+    expect((await viewer.request(0, TEXT)).bytes).toBe("the guest's own".length);
+
+    const again = monotonicMs();
+    await viewerCopies(file);
+    await until("it to be on offer", async () => (await clipboardTargets(xspice.display)).includes("STRING"), 5000);
+    await pasteToFile(xspice.display, folder.join("pasted"), {});
+    await using _owner = await copyFile(xspice.display, folder.join("pasted"));
+    await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs: again });
   });
 });

@@ -278,4 +278,29 @@ describe("daemon and session", () => {
     expect(await clipboardTargets(xorg.display)).not.toContain("image/png");
     expect(await pastes(Buffer.from("for the guest"))).toBe("for the guest");
   });
+
+  test("what the user's configuration keeps back is counted in status like the rest, without a word of it", async () => {
+    const limits = "max-guest-to-host-mib = 1\nmax-host-to-guest-mib = 1";
+    const { daemon, session } = await runningPair("", `[clipboard]\ntypes = ["text"]\n${limits}`);
+    await applicationCopies("a picture, so to speak", "image/png");
+    await session.untilLogged(/guest to host: refused by the user's configuration: type/);
+    await applicationCopies("not for the viewer".repeat(100_000));
+    await host.next("CLIPBOARD_GRAB");
+    expect((await viewerPastes()).text).toBe("");
+    await viewerCopies(1, [PNG]);
+    await session.untilLogged(/host to guest: refused by the user's configuration: type/);
+    await viewerCopies(2);
+    await isOffered();
+    const refused = expect(pasteToFile(xorg.display, folder.join("none"), {})).rejects.toThrow(/not available/);
+    // Refused UTF8_STRING, xclip asks for STRING.
+    for (let question = 0; question < 2; question += 1) {
+      const { value } = await host.next("CLIPBOARD_REQUEST");
+      host.send({ name: "CLIPBOARD", value }, { data: Buffer.alloc(MIB + 1, "x") });
+    }
+    await refused;
+    const report = status();
+    expect(report.clipboard["host-to-guest"].refused).toEqual({ type: 1, size: 2 });
+    expect(report.clipboard["guest-to-host"].refused).toEqual({ type: 1, size: 1 });
+    expect(daemon.logged + session.logged + JSON.stringify(report)).not.toMatch(/picture, so|not for the viewer/);
+  });
 });

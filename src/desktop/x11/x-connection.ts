@@ -4,7 +4,7 @@ import x11 from "x11";
 import { BackendError } from "../../support/errors.ts";
 
 /** Core event masks. */
-export const EventMask = { NONE: 0, PROPERTY_CHANGE: 1 << 22 } as const;
+export const EventMask = { NONE: 0, STRUCTURE_NOTIFY: 1 << 17, PROPERTY_CHANGE: 1 << 22 } as const;
 
 /** XFIXES: owner set, owner's window destroyed, owner's client gone. */
 const SELECTION_MASK = 7;
@@ -12,6 +12,7 @@ const SELECTION_MASK = 7;
 const RANDR_MASK = 7;
 
 /** Core event numbers. */
+const DESTROY_NOTIFY = 17;
 const PROPERTY_NOTIFY = 28;
 const SELECTION_REQUEST = 30;
 const SELECTION_NOTIFY = 31;
@@ -51,6 +52,7 @@ export type XEvent =
       readonly owner: number;
       readonly selectionTime: number;
     }
+  | { readonly kind: "window-destroyed"; readonly window: number }
   | { readonly kind: "screen-changed" }
   /** The connection is gone; nothing comes after it. */
   | { readonly kind: "closed" };
@@ -69,6 +71,7 @@ export class XConnection implements AsyncDisposable {
   readonly maxPropertyBytes = 262_080;
   readonly #listeners = new Set<(event: XEvent) => void>();
   readonly #pending = new Set<(error: Error) => void>();
+  readonly #resourceMask: number;
   readonly #failures = new Map<number, x11.RequestFailure>();
   readonly #atoms = new Map<string, Promise<number>>();
   readonly #names = new Map<number, Promise<string>>();
@@ -79,6 +82,7 @@ export class XConnection implements AsyncDisposable {
     const screen = display.screen[0];
     if (screen === undefined) throw new BackendError("display.unreachable", "the X server has no screen");
     this.client = display.client;
+    this.#resourceMask = display.resource_mask;
     this.root = screen.root;
     this.fixes = fixes;
     this.randr = randr;
@@ -142,6 +146,11 @@ export class XConnection implements AsyncDisposable {
       client.client.stream.destroy();
       throw new BackendError("display.unreachable", `${display}: its extensions cannot be had`, { cause: error });
     }
+  }
+
+  /** The number of the connection whose window this is. */
+  connectionOf(window: number): number {
+    return (window & ~this.#resourceMask) >>> 0;
   }
 
   /** Resolves when the server or the connection is gone. */
@@ -246,6 +255,8 @@ export class XConnection implements AsyncDisposable {
           property: field("atom"),
           deleted: field("state") === 1,
         };
+      case DESTROY_NOTIFY:
+        return { kind: "window-destroyed", window: field("wid") };
       case this.fixes.firstEvent:
         return {
           kind: "selection-owner",

@@ -6,6 +6,7 @@ declare module "x11" {
     readonly client: Client;
     readonly screen: readonly { readonly root: number; readonly root_visual: number }[];
     readonly max_request_length: number;
+    readonly resource_mask: number;
   }
 
   interface Client {

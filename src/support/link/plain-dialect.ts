@@ -113,6 +113,8 @@ export class PlainDialect implements LinkDialect {
         return this.#put(plain);
       }
       case "session-report":
+      case "clipboard-kept":
+      case "clipboard-refused":
       case "file-body":
       case "file-queue":
       case "files-cancel":

@@ -40,6 +40,8 @@ export const LinkType = {
   SHARE_REQUEST: 0x1050,
   SHARE_ANSWER: 0x1051,
   CLIPBOARD_SECRET: 0x1060,
+  CLIPBOARD_KEPT: 0x1061,
+  CLIPBOARD_REFUSED: 0x1062,
   SHARED_FOLDER: 0x1040,
   MOUNT_SHARED_FOLDER: 0x1041,
   SHARED_FOLDER_MOUNTED: 0x1042,
@@ -82,6 +84,12 @@ export interface FeatureReport {
   /** Code and detail of what keeps it from working. */
   readonly fault: string;
 }
+
+/** In the order of their numbers on the link: what is new goes to the end. */
+const linkDirections = ["host-to-guest", "guest-to-host"] as const;
+const linkRefusals = ["direction", "selection", "type", "size"] as const;
+type LinkDirection = (typeof linkDirections)[number];
+type LinkRefusal = (typeof linkRefusals)[number];
 
 /** Carries clipboard content and nothing else; where both sides know the extension, CONTENT and BODY messages do. */
 export type PlainContentMessage =
@@ -145,6 +153,18 @@ export type LinkMessage =
   | { readonly kind: "clipboard-release"; readonly selection: ClipboardSelection }
   /** An application has taken the selection and marked what it offers as a password's: there is nothing for the viewer. */
   | { readonly kind: "clipboard-secret"; readonly selection: ClipboardSelection }
+  /**
+   * An application has taken over what the viewer offers, or offered last, and offers the same: no news for the viewer.
+   * `offer` as in a grab.
+   */
+  | {
+      readonly kind: "clipboard-kept";
+      readonly selection: ClipboardSelection;
+      readonly types: readonly number[];
+      readonly offer: number;
+    }
+  /** Of the session: its user's own configuration has kept something back. */
+  | { readonly kind: "clipboard-refused"; readonly direction: LinkDirection; readonly reason: LinkRefusal }
   /** Of the daemon: the viewer can do without these effects of the desktop (DisplayConfigFlag), and wants all others. */
   | { readonly kind: "effects-request"; readonly requestId: number; readonly flags: number }
   | { readonly kind: "effects-answer"; readonly requestId: number; readonly isDone: boolean }
@@ -206,11 +226,19 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     }
     case "monitors-config":
       return frame(LinkType.MONITORS_CONFIG, 0, 0, monitorsConfig.encode(message.config, bareLayout));
-    case "clipboard-grab": {
+    case "clipboard-grab":
+    case "clipboard-kept": {
       const writer = new ByteWriter(4 * message.types.length);
       for (const type of message.types) writer.u32(type);
-      return frame(LinkType.CLIPBOARD_GRAB, message.selection, message.offer, writer.finish());
+      const type = message.kind === "clipboard-grab" ? LinkType.CLIPBOARD_GRAB : LinkType.CLIPBOARD_KEPT;
+      return frame(type, message.selection, message.offer, writer.finish());
     }
+    case "clipboard-refused":
+      return frame(
+        LinkType.CLIPBOARD_REFUSED,
+        linkDirections.indexOf(message.direction),
+        linkRefusals.indexOf(message.reason),
+      );
     case "clipboard-release":
       return frame(LinkType.CLIPBOARD_RELEASE, message.selection, 0);
     case "clipboard-request":
@@ -312,9 +340,18 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
       return { kind: "desktop-geometry", geometry: { width: arg1, height: arg2, displays: decodeTurned(data) } };
     case LinkType.MONITORS_CONFIG:
       return { kind: "monitors-config", config: monitorsConfig.decode(data, bareLayout) };
-    case LinkType.CLIPBOARD_GRAB: {
+    case LinkType.CLIPBOARD_GRAB:
+    case LinkType.CLIPBOARD_KEPT: {
       const types = restOfU32(reader, "clipboard types", MAX_TYPES);
-      return { kind: "clipboard-grab", selection: selectionOf(arg1), types, offer: arg2 };
+      const kind = type === LinkType.CLIPBOARD_GRAB ? "clipboard-grab" : "clipboard-kept";
+      return { kind, selection: selectionOf(arg1), types, offer: arg2 };
+    }
+    case LinkType.CLIPBOARD_REFUSED: {
+      const direction = linkDirections[arg1];
+      const reason = linkRefusals[arg2];
+      if (direction === undefined || reason === undefined)
+        throw new DecodeError("bad-value", `refusal ${arg2} of direction ${arg1}`);
+      return { kind: "clipboard-refused", direction, reason };
     }
     case LinkType.CLIPBOARD_REQUEST:
       return { kind: "clipboard-request", selection: selectionOf(arg1), type: arg2 };

@@ -31,6 +31,8 @@ export class OddApplication implements AsyncDisposable {
 
   private constructor(display: x11.Display) {
     this.#client = display.client;
+    // The library keeps the atoms of all servers in one object.
+    this.#client.atoms = Object.create(this.#client.atoms);
     this.#client.on("error", () => {});
     this.#client.on("event", (event) => this.#listener(event as unknown as Event));
     this.#window = this.#client.AllocID();
@@ -95,6 +97,11 @@ export class OddApplication implements AsyncDisposable {
         return (await this.#property(place)).data.toString();
       }),
     );
+  }
+
+  /** All of a target that is given at once. */
+  async paste(target: string): Promise<string> {
+    return (await this.#convert(target, [])).data.toString();
   }
 
   /** Asks for a target and then takes nothing of it. Returns the type of the answer. */

@@ -45,6 +45,7 @@ const deeds = {
   "viewer sets a limit": 1,
   "guest copies": 5,
   "guest copies what cannot be carried": 1,
+  "guest keeps": 4,
   "guest clears": 2,
   "guest pastes": 15,
   "guest cancels": 3,
@@ -91,6 +92,7 @@ interface Body {
 const needsSession: ReadonlySet<What> = new Set([
   "guest copies",
   "guest copies what cannot be carried",
+  "guest keeps",
   "guest clears",
   "guest pastes",
   "guest cancels",
@@ -126,6 +128,8 @@ class Conversation {
   #viewerEpoch = 0;
 
   readonly guestOwns = nobody();
+  /** Where it has taken over what the viewer offers: of no concern to this viewer, and perhaps to the next. */
+  readonly #kept = new Set<ClipboardSelection>();
   /** The session on the screen, as it is told the rules. */
   presence: GuestPresence = "open";
   /** Pastes by number: how often each was answered. */
@@ -206,12 +210,20 @@ class Conversation {
         return this.#viewerSends({ kind: "viewer-limited", maxBytes: index - 1 });
       case "guest copies":
         this.guestOwns[selection] = policy.selections.includes(selection) ? "guest" : "local";
+        this.#kept.delete(selection);
         return this.#step({ kind: "guest-grabbed", selection, types: type === BMP ? [BMP, TEXT] : [type] });
       case "guest copies what cannot be carried":
         this.guestOwns[selection] = "local";
+        this.#kept.delete(selection);
         return this.#step({ kind: "guest-grabbed", selection, types: [BMP] });
+      case "guest keeps":
+        if (this.guestOwns[selection] !== "host") return;
+        this.guestOwns[selection] = "local";
+        this.#kept.add(selection);
+        return this.#step({ kind: "guest-kept", selection, types: [TEXT] });
       case "guest clears":
         if (this.guestOwns[selection] === "host") return;
+        this.#kept.delete(selection);
         this.guestOwns[selection] = this.guestOwns[selection] === "guest" ? "nobody" : "local";
         return this.#step({ kind: "guest-released", selection });
       case "guest pastes": {
@@ -317,6 +329,7 @@ class Conversation {
     this.presence = "away";
     this.#asks.clear();
     this.#cancelledAsks.clear();
+    this.#kept.clear();
     for (const each of selections) {
       must(this.guestOwns[each] !== "host", "it is left with an offer of the viewer's");
       this.guestOwns[each] = "local";
@@ -428,12 +441,16 @@ class Conversation {
         }
         return this.#send(effect);
       case "send-grab":
+        if (this.#kept.delete(effect.selection)) this.guestOwns[effect.selection] = "guest";
+        must(this.guestOwns[effect.selection] !== "local", "the viewer is told of what is no news to it");
+        return this.#send(effect);
       case "send-release":
       case "send-request":
         return this.#send(effect);
       case "offer-in-guest":
         must(this.presence === "open", "offered to a session that is shut, or away");
         this.guestOwns[effect.selection] = "host";
+        this.#kept.delete(effect.selection);
         return;
       case "withdraw-in-guest": {
         must(this.presence !== "away", "withdrawn from nobody");

@@ -76,6 +76,11 @@ const guestReleased = (selection: ClipboardSelection = CLIPBOARD): ClipboardInpu
   kind: "guest-released",
   selection,
 });
+const guestKept = (selection: ClipboardSelection = CLIPBOARD, types: number[] = [TEXT]): ClipboardInput => ({
+  kind: "guest-kept",
+  selection,
+  types,
+});
 const guestRequested = (
   requestId: number,
   type: number = TEXT,
@@ -1255,5 +1260,47 @@ describe("what is counted and told", () => {
     ],
   ])("%s", (_, before, input, count) => {
     expect(clipboardStep(stateAfter(...before), input, policy)[1]).toContainEqual(count);
+  });
+});
+
+describe("row 64: an application takes over what the viewer offers", () => {
+  test("the viewer, which has it, is not told", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0)], guestKept())).toEqual([]);
+  });
+
+  test("nor when it has withdrawn it: what is cleared there does not come back", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept()], hostReleased())).toEqual([withdraw()]);
+    expect(effectsOf([arrived(), hostGrabbed(0), hostReleased()], guestKept())).toEqual([]);
+  });
+
+  test("nor is it given: it asks for nothing that it was not told of", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept(), hostReleased()], hostRequested())).toEqual([
+      sendEmpty(NONE),
+    ]);
+  });
+
+  test("the next viewer is", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept(), left], arrived())).toEqual([sendGrab(0)]);
+    expect(effectsOf([arrived(), hostGrabbed(0), hostReleased(), guestKept()], arrived())).toEqual([sendGrab(0)]);
+  });
+
+  test("not if the application is gone by then, or something else is copied", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept(), guestReleased(), left], arrived())).toEqual([]);
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept(), left, arrived(), hostGrabbed(1)], left)).toEqual([
+      withdraw(),
+    ]);
+  });
+
+  test("what is copied after it is told", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept()], guestGrabbed())).toEqual([sendGrab(1)]);
+  });
+
+  test("a session that is opened again keeps it, and is not offered it anew", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept(), sessionShut], sessionOpened)).toEqual([]);
+    expect(effectsOf([arrived(), hostGrabbed(0), sessionShut], sessionOpened)).toEqual([offer()]);
+  });
+
+  test("what may not pass is of no use to the next viewer either", () => {
+    expect(effectsOf([arrived(), hostGrabbed(0), guestKept(CLIPBOARD, [BMP]), left], arrived())).toEqual([]);
   });
 });

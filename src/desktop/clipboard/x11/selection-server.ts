@@ -7,6 +7,7 @@ import { BackendError, describeError } from "../../../support/errors.ts";
 import type { Log } from "../../../support/log.ts";
 import { EventMask, type SelectionRequestEvent, type XConnection, type XEvent } from "../../x11/x-connection.ts";
 import { longs, longsOf, setProperty, takeProperty } from "../../x11/x-property.ts";
+import type { WatchedWindows } from "./watched-windows.ts";
 
 /** An application that takes nothing for this long is taken for dead. */
 const IDLE_MS = 5000;
@@ -17,6 +18,12 @@ const CURRENT_TIME = 0;
 
 /** Asks the viewer for a target of a selection, given by its atom. */
 export type AskViewer = (target: string, selection: number, signal: AbortSignal) => Promise<PasteAnswer | undefined>;
+
+export interface SelectionServerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watched: WatchedWindows;
+}
 
 interface Offer extends Wanted {
   /** The server's time at which the selection became ours. */
@@ -60,13 +67,18 @@ export class SelectionServer implements Disposable {
   readonly #offers = new Map<number, Offer>();
   readonly #subscription: Disposable;
   readonly #stop = new AbortController();
-  /** How many transfers watch each requestor's properties. */
-  readonly #watched = new Map<number, number>();
+  readonly #watched: WatchedWindows;
 
-  private constructor(x: XConnection, clock: Clock, log: Log, atoms: ServerAtoms, askViewer: AskViewer) {
+  private constructor(
+    x: XConnection,
+    { clock, log, watched }: SelectionServerOptions,
+    atoms: ServerAtoms,
+    askViewer: AskViewer,
+  ) {
     this.#x = x;
     this.#clock = clock;
     this.#log = log;
+    this.#watched = watched;
     this.#atoms = atoms;
     this.#askViewer = askViewer;
     this.#subscription = x.onEvent((event) => {
@@ -74,9 +86,9 @@ export class SelectionServer implements Disposable {
     });
   }
 
-  static async create(x: XConnection, clock: Clock, log: Log, askViewer: AskViewer): Promise<SelectionServer> {
+  static async create(x: XConnection, options: SelectionServerOptions, askViewer: AskViewer): Promise<SelectionServer> {
     const entries = await Promise.all(atomNamesUsed.map(async (name) => [name, await x.atom(name)] as const));
-    return new SelectionServer(x, clock, log, Object.fromEntries(entries) as ServerAtoms, askViewer);
+    return new SelectionServer(x, options, Object.fromEntries(entries) as ServerAtoms, askViewer);
   }
 
   offer(selection: number, targets: readonly string[], isSecret: boolean): void {
@@ -212,7 +224,7 @@ export class SelectionServer implements Disposable {
     const dispose = async (): Promise<void> => {
       this.#stop.signal.removeEventListener("abort", giveUp);
       gone.abort();
-      await transfer?.[Symbol.asyncDispose]();
+      transfer?.[Symbol.dispose]();
       await pieces?.return(undefined);
     };
     try {
@@ -235,7 +247,7 @@ export class SelectionServer implements Disposable {
       transfer = new IncrementalTransfer(
         this.#x,
         this.#clock,
-        this.#watch(requestor),
+        this.#watched.watch(requestor, EventMask.PROPERTY_CHANGE),
         requestor,
         property,
         gone.signal,
@@ -253,28 +265,6 @@ export class SelectionServer implements Disposable {
     }
   }
 
-  /** Until it is disposed of, the requestor's properties are watched. */
-  #watch(requestor: number): AsyncDisposable {
-    this.#watched.set(requestor, (this.#watched.get(requestor) ?? 0) + 1);
-    const selected = this.#selectEvents(requestor, EventMask.PROPERTY_CHANGE);
-    // A requestor that is gone shows at the next request that names it.
-    selected.catch(() => {});
-    return {
-      [Symbol.asyncDispose]: async () => {
-        const left = (this.#watched.get(requestor) ?? 1) - 1;
-        if (left > 0) this.#watched.set(requestor, left);
-        else {
-          this.#watched.delete(requestor);
-          await this.#selectEvents(requestor, EventMask.NONE).catch(() => {});
-        }
-      },
-    };
-  }
-
-  #selectEvents(window: number, eventMask: number): Promise<null> {
-    return this.#x.ask((callback) => this.#x.client.ChangeWindowAttributes(window, { eventMask }, callback));
-  }
-
   #notify({ requestor, selection, target, time }: SelectionRequestEvent, property: number): Promise<null> {
     const event = { type: 31, name: "SelectionNotify", seq: 0, time, requestor, selection, target, property };
     return this.#x.ask((callback) => this.#x.client.SendEvent(requestor, false, 0, event, callback));
@@ -282,10 +272,10 @@ export class SelectionServer implements Disposable {
 }
 
 /** Gives piece after piece, each when the requestor has taken (deleted) the one before. */
-class IncrementalTransfer implements AsyncDisposable {
+class IncrementalTransfer implements Disposable {
   readonly #x: XConnection;
   readonly #clock: Clock;
-  readonly #watch: AsyncDisposable;
+  readonly #watch: Disposable;
   readonly #requestor: number;
   readonly #property: number;
   readonly #subscription: Disposable;
@@ -296,7 +286,7 @@ class IncrementalTransfer implements AsyncDisposable {
   constructor(
     x: XConnection,
     clock: Clock,
-    watch: AsyncDisposable,
+    watch: Disposable,
     requestor: number,
     property: number,
     signal: AbortSignal,
@@ -327,9 +317,9 @@ class IncrementalTransfer implements AsyncDisposable {
     await setProperty(this.#x, this.#requestor, this.#property, type, 8, Buffer.alloc(0)).catch(() => {});
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
-    await this.#watch[Symbol.asyncDispose]();
+    this.#watch[Symbol.dispose]();
   }
 
   async #untilTaken(): Promise<void> {

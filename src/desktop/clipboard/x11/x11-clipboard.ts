@@ -8,8 +8,10 @@ import { BackendError, describeError } from "../../../support/errors.ts";
 import type { Log } from "../../../support/log.ts";
 import { ClipboardSelection } from "../../../wire/agent-constants.ts";
 import type { XConnection, XEvent } from "../../x11/x-connection.ts";
+import { PastingApplications } from "./pasting-applications.ts";
 import { SelectionReader } from "./selection-reader.ts";
 import { SelectionServer } from "./selection-server.ts";
+import { WatchedWindows } from "./watched-windows.ts";
 
 const atomNames: Readonly<Record<ClipboardSelection, string>> = {
   [ClipboardSelection.CLIPBOARD]: "CLIPBOARD",
@@ -30,6 +32,7 @@ export class X11Clipboard implements DesktopClipboard {
   readonly #atoms: ReadonlyMap<ClipboardSelection, number>;
   readonly #reader: SelectionReader;
   readonly #server: SelectionServer;
+  readonly #pasting: PastingApplications;
   readonly #subscription: Disposable;
   /** Asking each selection's owner for its targets; called off when another owner comes. */
   readonly #asking = new Map<ClipboardSelection, AbortController>();
@@ -39,6 +42,7 @@ export class X11Clipboard implements DesktopClipboard {
     atoms: ReadonlyMap<ClipboardSelection, number>,
     reader: SelectionReader,
     server: SelectionServer,
+    pasting: PastingApplications,
     events: DesktopClipboardEvents,
     log: Log,
   ) {
@@ -46,6 +50,7 @@ export class X11Clipboard implements DesktopClipboard {
     this.#atoms = atoms;
     this.#reader = reader;
     this.#server = server;
+    this.#pasting = pasting;
     this.#events = events;
     this.#log = log;
     this.#subscription = x.onEvent((event) => this.#happened(event));
@@ -61,11 +66,13 @@ export class X11Clipboard implements DesktopClipboard {
     const atoms = new Map<ClipboardSelection, number>();
     for (const selection of selections) atoms.set(selection, await x.atom(atomNames[selection]));
     const reader = await SelectionReader.create(x, clock);
-    const server = await SelectionServer.create(x, clock, log, (target, atom, signal) => {
+    const watched = new WatchedWindows(x);
+    const server = await SelectionServer.create(x, { clock, log, watched }, (target, atom, signal) => {
       const selection = selections.find((known) => atoms.get(known) === atom);
       return selection === undefined ? Promise.resolve(undefined) : events.paste({ selection, target, signal });
     });
-    const clipboard = new X11Clipboard(x, atoms, reader, server, events, log);
+    const pasting = new PastingApplications(x, watched);
+    const clipboard = new X11Clipboard(x, atoms, reader, server, pasting, events, log);
     for (const [selection, atom] of atoms) {
       x.watchSelection(atom);
       const owner = await x.ask<number>((callback) => x.client.GetSelectionOwner(atom, callback));
@@ -78,6 +85,7 @@ export class X11Clipboard implements DesktopClipboard {
     const atom = this.#atoms.get(selection);
     if (atom === undefined) return;
     this.#newOwner(selection);
+    this.#pasting.forget(atom);
     this.#server.offer(atom, targets, isSecret);
   }
 
@@ -94,6 +102,7 @@ export class X11Clipboard implements DesktopClipboard {
     this.#subscription[Symbol.dispose]();
     for (const asking of this.#asking.values()) asking.abort();
     this.#server[Symbol.dispose]();
+    this.#pasting[Symbol.dispose]();
   }
 
   #happened(event: XEvent): void {
@@ -118,20 +127,22 @@ export class X11Clipboard implements DesktopClipboard {
     const atom = this.#atoms.get(selection) ?? 0;
     this.#server.lost(atom);
     if (owner === 0) return this.#events.cleared(selection);
-    void this.#lookAt(selection, atom, signal);
+    // Before anything is asked of it: it may be gone when it has answered.
+    const hasPasted = this.#pasting.has(atom, owner);
+    void this.#lookAt(selection, atom, hasPasted, signal);
   }
 
-  async #lookAt(selection: ClipboardSelection, atom: number, signal: AbortSignal): Promise<void> {
+  async #lookAt(selection: ClipboardSelection, atom: number, hasPasted: boolean, signal: AbortSignal): Promise<void> {
     try {
       const targets = await this.#reader.targets(atom, signal);
       const isSecret = targets.includes(SECRET_TARGET) && (await this.#isSecret(atom, signal));
-      if (!signal.aborted) this.#events.copied(selection, targets, isSecret);
+      if (!signal.aborted) this.#events.copied(selection, { targets, isSecret, hasPasted });
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       if (signal.aborted) return;
       this.#log.warn(`an application offers nothing that can be read: ${describeError(error)}`);
       // What was there before is gone all the same.
-      this.#events.copied(selection, [], false);
+      this.#events.copied(selection, { targets: [], isSecret: false, hasPasted });
     }
   }
 

@@ -66,6 +66,12 @@ const anyMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   }),
   fc.record({ kind: kind("monitors-config"), config: monitorsConfigs }),
   fc.record({ kind: kind("clipboard-grab"), selection, types: fc.array(u32, { maxLength: 256 }), offer: u32 }),
+  fc.record({ kind: kind("clipboard-kept"), selection, types: fc.array(u32, { maxLength: 256 }), offer: u32 }),
+  fc.record({
+    kind: kind("clipboard-refused"),
+    direction: fc.constantFrom("host-to-guest", "guest-to-host"),
+    reason: fc.constantFrom("direction", "selection", "type", "size"),
+  }),
   fc.record({ kind: kind("clipboard-release"), selection }),
   fc.record({ kind: kind("effects-request"), requestId: u32, flags: u32 }),
   fc.record({ kind: kind("effects-answer"), requestId: u32, isDone: fc.boolean() }),

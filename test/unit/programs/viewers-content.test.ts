@@ -1,0 +1,130 @@
+// The viewer's own content known again when an application offers it.
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Content } from "../../../src/features/desktop-clipboard.ts";
+import { ViewersContent } from "../../../src/programs/viewers-content.ts";
+import { ClipboardSelection, ClipboardType } from "../../../src/wire/agent-constants.ts";
+
+const { CLIPBOARD, PRIMARY } = ClipboardSelection;
+const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP } = ClipboardType;
+
+let known: ViewersContent;
+beforeEach(() => {
+  known = new ViewersContent();
+});
+
+async function* pieces(...texts: string[]): Content {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+async function isGiven(type: number, ...texts: string[]): Promise<void> {
+  let taken = "";
+  for await (const piece of known.noted(CLIPBOARD, type, pieces(...texts))) taken += Buffer.from(piece).toString();
+  expect(taken).toBe(texts.join(""));
+}
+
+/** Whether it is taken for the viewer's, offered as these types with these contents. */
+function isOffered(contents: ReadonlyMap<number, Content>, selection = CLIPBOARD as ClipboardSelection) {
+  return known.isOffered(selection, [...contents.keys()], (type) => contents.get(type) ?? pieces());
+}
+
+const text = (...texts: string[]): ReadonlyMap<number, Content> => new Map([[TEXT, pieces(...texts)]]);
+
+describe("row 64: what an application offers is the viewer's", () => {
+  test("when it is the same, in whatever pieces", async () => {
+    await isGiven(TEXT, "the same ", "text");
+    expect(await isOffered(text("the ", "same", " text"))).toBe(true);
+    expect(await isOffered(text("the same text"))).toBe(true);
+  });
+
+  test("when nothing is in it and nothing was given", async () => {
+    await isGiven(TEXT);
+    expect(await isOffered(text())).toBe(true);
+    expect(await isOffered(text("something"))).toBe(false);
+  });
+
+  test("in each form in which it was given", async () => {
+    await isGiven(TEXT, "copy\nfile:///a");
+    await isGiven(TEXT, "file:///a");
+    expect(await isOffered(text("copy\nfile:///a"))).toBe(true);
+    expect(await isOffered(text("file:///a"))).toBe(true);
+  });
+
+  test("when fewer pictures are offered than were given", async () => {
+    await isGiven(PNG, "png");
+    await isGiven(BMP, "bmp");
+    expect(await isOffered(new Map([[BMP, pieces("bmp")]]))).toBe(true);
+  });
+
+  test("when a picture is offered in more forms, the given one among them", async () => {
+    await isGiven(PNG, "png");
+    expect(
+      await isOffered(
+        new Map([
+          [PNG, pieces("png")],
+          [BMP, pieces("the same as bmp")],
+        ]),
+      ),
+    ).toBe(true);
+  });
+});
+
+describe("row 64: what an application offers is its own", () => {
+  test.each([
+    ["other text of the same length", "the sane text"],
+    ["less", "the same"],
+    ["more", "the same text!"],
+  ])("%s", async (_, offered) => {
+    await isGiven(TEXT, "the same text");
+    expect(await isOffered(text(offered))).toBe(false);
+  });
+
+  test("a text beside the picture that was given", async () => {
+    await isGiven(PNG, "png");
+    expect(
+      await isOffered(
+        new Map([
+          [PNG, pieces("png")],
+          [TEXT, pieces("a word about it")],
+        ]),
+      ),
+    ).toBe(false);
+  });
+
+  test("the same on another selection", async () => {
+    await isGiven(TEXT, "text");
+    expect(await isOffered(text("text"), PRIMARY)).toBe(false);
+  });
+
+  test("what the viewer had before something else", async () => {
+    await isGiven(TEXT, "text");
+    known.replaced(CLIPBOARD);
+    expect(known.wasGiven(CLIPBOARD)).toBe(false);
+    expect(await isOffered(text("text"))).toBe(false);
+  });
+
+  test("what was on its way when something else came", async () => {
+    const late = known.noted(CLIPBOARD, TEXT, pieces("late"));
+    known.replaced(CLIPBOARD);
+    await isGiven(TEXT, "new");
+    for await (const _ of late);
+    expect(await isOffered(text("late"))).toBe(false);
+  });
+
+  test("what was given in part only", async () => {
+    for await (const _ of known.noted(CLIPBOARD, TEXT, pieces("half", " of it"))) break;
+    expect(await isOffered(text("half"))).toBe(false);
+  });
+
+  test("what is longer is not read to its end", async () => {
+    await isGiven(TEXT, "short");
+    let taken = 0;
+    const endless = (async function* () {
+      for (;;) {
+        taken += 1;
+        yield Buffer.from("piece ");
+      }
+    })();
+    expect(await isOffered(new Map([[TEXT, endless]]))).toBe(false);
+    expect(taken).toBeLessThanOrEqual(2);
+  });
+});
