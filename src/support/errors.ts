@@ -14,6 +14,7 @@ export type PortErrorCode =
 
 /** The desktop refused or is not there: keep what was, try the next way, tell the person. */
 export type BackendErrorCode =
+  | "display.silent"
   | "display.unreachable"
   | "display.lost"
   | "display.request-failed"

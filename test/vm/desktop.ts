@@ -18,6 +18,11 @@ export interface DesktopOptions {
   readonly user?: "guest" | "other";
   /** Xorg's driver. Default "modesetting"; "qxl" is for that card only. */
   readonly driver?: "modesetting" | "qxl";
+  /**
+   * Who gives the X server its card and its input devices. Default "logind", as with startx; "root": it runs as root
+   * and opens them itself, as under many a display manager. Of kind "session" only.
+   */
+  readonly devicesFrom?: "logind" | "root";
   readonly timeoutMs?: number;
 }
 
@@ -28,6 +33,8 @@ const TERMINALS = {
 } as const;
 
 const DRIVER_FILE = "/etc/X11/xorg.conf.d/20-driver.conf";
+const RIGHTS_FILE = "/etc/X11/Xwrapper.config";
+const SERVER_FILE = "/etc/desktop-server";
 const STOP_MS = 20_000;
 
 export class Desktop implements AsyncDisposable {
@@ -49,7 +56,13 @@ export class Desktop implements AsyncDisposable {
 
   /** Starts it and waits until its window manager runs; it is then the active session, as after any login. */
   static async start(guest: Guest, options: DesktopOptions = {}): Promise<Desktop> {
-    const { kind = "session", user = "guest", driver = "modesetting", timeoutMs = 90_000 } = options;
+    const {
+      kind = "session",
+      user = "guest",
+      driver = "modesetting",
+      devicesFrom = "logind",
+      timeoutMs = 90_000,
+    } = options;
     const terminal = TERMINALS[kind][user];
     // There is no 3D; without the option Xorg loads 200 MB of it to find out, which takes an emulated CPU seconds.
     const device = `Section "Device"
@@ -58,6 +71,9 @@ export class Desktop implements AsyncDisposable {
   ${driver === "modesetting" ? 'Option "AccelMethod" "none"' : ""}
 EndSection\n`;
     await guest.writeFile(DRIVER_FILE, device);
+    const asRoot = devicesFrom === "root";
+    await guest.writeFile(RIGHTS_FILE, asRoot ? "allowed_users=anybody\nneeds_root_rights=yes\n" : "");
+    await guest.writeFile(SERVER_FILE, asRoot ? "SERVER=/mnt/tools/x-server-without-logind\n" : "");
     // As a display manager, and as a person before the login: logind gives the card only to who is at the front.
     await guest.output(["chvt", String(terminal)]);
     await guest.output(["systemctl", "start", unitOf(kind, terminal)]);

@@ -19,6 +19,11 @@ import { setResource } from "./x-resources.ts";
 /** Pauses between tries to reach the server, doubling. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5000;
+/**
+ * For a server that is up to answer whoever connects. One whose message bus is gone never answers the first to come after
+ * that (Xorg 21.1): it is the next that it hears.
+ */
+const ANSWER_MS = 3000;
 /** For a change of the screen that has begun when it is time to go. */
 const FINISH_MS = 1000;
 
@@ -91,7 +96,7 @@ export class X11Desktop implements AsyncDisposable {
     let pauseMs = RETRY_MIN_MS;
     while (!signal.aborted) {
       try {
-        await using x = await XConnection.open(this.#options.display, signal);
+        await using x = await this.#open(signal);
         pauseMs = RETRY_MIN_MS;
         await this.#live(x, signal);
       } catch (error) {
@@ -102,6 +107,24 @@ export class X11Desktop implements AsyncDisposable {
       }
       await sleep(this.#options.clock, pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS);
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<XConnection> {
+    const { display, clock } = this.#options;
+    const opening = new AbortController();
+    const callOff = (): void => opening.abort();
+    signal.addEventListener("abort", callOff);
+    if (signal.aborted) callOff();
+    const limit = clock.after(ANSWER_MS, callOff);
+    try {
+      return await XConnection.open(display, opening.signal);
+    } catch (error) {
+      if (signal.aborted || !opening.signal.aborted) throw error;
+      throw new BackendError("display.silent", `${display}: no answer in ${ANSWER_MS} ms`, { cause: error });
+    } finally {
+      limit[Symbol.dispose]();
+      signal.removeEventListener("abort", callOff);
     }
   }
 
