@@ -215,6 +215,8 @@ export class DaemonHalf implements AsyncDisposable {
   /** What the host knows of us may be of another time: after a sleep, or in a snapshot that was loaded. */
   beginAnew(why: string): void {
     if (this.#channel.isOpen) this.#channel.reopen(why);
+    this.#parts.sharedFolder?.beginAnew();
+    this.#parts.guestShare?.beginAnew();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

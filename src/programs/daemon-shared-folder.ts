@@ -110,6 +110,11 @@ export class DaemonSharedFolder implements AsyncDisposable {
     return this.#port.tried;
   }
 
+  /** After a sleep, or in a snapshot that was loaded. */
+  beginAnew(): void {
+    this.#port.beginAnew();
+  }
+
   /** By logind's word, whose programs may use it; undefined: nobody is in front of the screen. */
   screenChanged(user: number | undefined): void {
     this.#isToldOfScreen = true;

@@ -34,7 +34,8 @@ export async function shareProxy(options: ShareProxyOptions, { log, stop }: Prog
     );
   if (!isLoopback(address.host)) log.warn("others than this machine may connect: nothing is encrypted");
   const proxy = new ShareProxy(log.of("share"));
-  await using _port = new SharePort(port, proxy, systemClock, log.of("share"));
+  await using held = new SharePort(port, proxy, systemClock, log.of("share"));
+  proxy.anew = () => held.beginAnew();
   await using _listening = await listen(address, (socket) => proxy.accept(socket));
   log.info(`share: the guest's folder is at http://${options.listen ?? DEFAULT_LISTEN}/`);
   await aborted(stop);
@@ -49,6 +50,8 @@ class ShareProxy {
   /** Clients whose first bytes the guest has no room for yet. */
   readonly #waiting = new Map<Socket, Uint8Array>();
   #isLettingIn = false;
+  /** Opens the port anew. */
+  anew: () => void = () => {};
 
   constructor(log: Log) {
     this.#log = log;
@@ -57,6 +60,7 @@ class ShareProxy {
   /** The port's other end is there. */
   hostCame(line: HostLine): void {
     this.#mux = new MuxConnections(line, () => ++this.#lastId, this.#log);
+    this.#mux.anew = () => this.anew();
     this.#log.info("the guest's port is open");
   }
 
@@ -122,6 +126,7 @@ class ShareProxy {
 function join(socket: Socket, first: Uint8Array, mux: MuxConnections, log: Log): void {
   const backlog = new Backlog(
     socket,
+    systemClock,
     () => mux.reconsider(),
     (why) => {
       log.warn(`a connection is closed: ${why}`);

@@ -25,6 +25,7 @@ export class HostileGuest implements AsyncDisposable {
   readonly #ids: bigint[] = [];
   #port: Socket | undefined;
   #answer: string | undefined;
+  #openings = 0;
 
   private constructor(server: Server, seed: number) {
     this.#server = server;
@@ -69,6 +70,15 @@ export class HostileGuest implements AsyncDisposable {
     }
   }
 
+  /** As after a sleep of the guest. */
+  askToBeginAnew(): void {
+    this.#port?.write(muxHeader(0n, 0));
+  }
+
+  get openings(): number {
+    return this.#openings;
+  }
+
   /** Bytes for one connection, as fast as they are taken. */
   async flood(id: bigint, bytes: number): Promise<void> {
     const payload = Buffer.alloc(MAX_MUX_PAYLOAD_BYTES, 0x61);
@@ -93,6 +103,7 @@ export class HostileGuest implements AsyncDisposable {
   #opened(socket: Socket): void {
     this.#port?.destroy();
     this.#port = socket;
+    this.#openings += 1;
     this.#ids.length = 0;
     const reader = new MuxReader({
       data: (id) => {

@@ -12,6 +12,8 @@ export interface ShareHost extends AsyncDisposable {
   readonly ids: readonly bigint[];
   /** Those it has closed. */
   readonly closedByGuest: readonly bigint[];
+  /** How often the guest has opened the port. */
+  readonly openings: number;
   /** Whether the guest holds the port. */
   readonly isHeld: boolean;
   /** Sends bytes as they are. */
@@ -35,6 +37,7 @@ export async function shareHost(backendPort: number): Promise<ShareHost> {
   const paused = new Set<Socket>();
   let guest: Socket | undefined;
   let isFrozen = false;
+  let openings = 0;
 
   const write = (id: bigint, bytes: Uint8Array): boolean => {
     if (guest === undefined || isFrozen) return true;
@@ -67,6 +70,7 @@ export async function shareHost(backendPort: number): Promise<ShareHost> {
   const server = createServer((socket) => {
     if (guest !== undefined) return void socket.destroy();
     guest = socket;
+    openings += 1;
     const reader = new MuxReader({
       data: (id, piece) => {
         const backend = backends.get(id) ?? begin(id);
@@ -109,6 +113,9 @@ export async function shareHost(backendPort: number): Promise<ShareHost> {
     path,
     ids,
     closedByGuest,
+    get openings() {
+      return openings;
+    },
     get isHeld() {
       return guest !== undefined;
     },

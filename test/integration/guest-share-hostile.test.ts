@@ -100,6 +100,15 @@ describe("share-proxy outlives a guest that means ill", () => {
     await isAnswered();
   }, 60_000);
 
+  test("a guest that asks for it after a sleep finds the port opened anew, and who waited is let go", async () => {
+    const waiting = await client();
+    await until("the client to be known", () => guest.connections === 1, 5000, 5);
+    guest.askToBeginAnew();
+    await until("the client to be let go", () => waiting.destroyed, 5000, 5);
+    await until("the port to be opened anew", () => guest.openings === 2, 5000, 5);
+    await isAnswered();
+  });
+
   test("more clients than it takes: those beyond are turned away, and there is room again", async () => {
     for (let n = 0; n < 300; n++) await client();
     await until("those to be turned away", () => clients.filter((each) => each.destroyed).length === 44, 5000, 10);

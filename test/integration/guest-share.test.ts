@@ -1,12 +1,21 @@
 // The guest's folder on the host: curl, litmus, cadaver and rclone through share-proxy, daemon and session.
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
-import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { program } from "./peers/agent.ts";
 import { type GuestShare, startGuestShare } from "./peers/guest-share.ts";
-import { cleanEnvironment, run, startProcess } from "./peers/processes.ts";
+import { run, startProcess } from "./peers/processes.ts";
+import { cadaver, inBrowser, rcloneOf, withGvfs } from "./peers/share-clients.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { until } from "./peers/until.ts";
 
@@ -104,25 +113,35 @@ describe("on the host, the guest's folder", () => {
     }
   });
 
-  test("keeps the old file when an upload breaks off, also by a killed session", async () => {
+  test("keeps the old file when an upload breaks off, also by a killed session, and nothing of the new one", async () => {
     writeFileSync(share.folder("kept"), "old");
     writeFileSync(dir.join("endless"), randomBytes(8 * MIB));
     const upload = ["-sS", "-u", `${share.user}:${share.password}`, "--limit-rate", "200k", "-T", dir.join("endless")];
-    const parts = (): string[] => readdirSync(share.home.join("Public")).filter((name) => name.endsWith(".part"));
+    const isWriting = ({ session, folder }: GuestShare): boolean =>
+      readdirSync(`/proc/${session.pid}/fd`).some((fd) => {
+        try {
+          return readlinkSync(`/proc/${session.pid}/fd/${fd}`).startsWith(`${folder("")}#`);
+        } catch {
+          return false;
+        }
+      });
+    const before = readdirSync(share.folder(""));
     await using first = await startProcess("curl", [...upload, `${share.url}kept`]);
-    await until("the upload to begin", () => parts().length > 0, 5000);
+    await until("the upload to begin", () => isWriting(share), 5000);
     expect(readFileSync(share.folder("kept"), "utf8")).toBe("old");
     await first.kill("SIGKILL");
-    await until("what was there of it to be gone", () => parts().length === 0, 5000);
+    await until("it to be given up", () => !isWriting(share), 5000);
     expect(readFileSync(share.folder("kept"), "utf8")).toBe("old");
+    expect(readdirSync(share.folder(""))).toEqual(before);
     await using killed = await startGuestShare();
     writeFileSync(killed.folder("kept"), "old");
     const again = [...upload.slice(0, 2), `${killed.user}:${killed.password}`, ...upload.slice(3)];
     await using second = await startProcess("curl", [...again, `${killed.url}kept`]);
-    await until("the upload to begin", () => readdirSync(killed.home.join("Public")).length > 1, 5000);
+    await until("the upload to begin", () => isWriting(killed), 5000);
     await killed.session.process.kill("SIGKILL");
     expect((await second.ended).code).not.toBe(0);
     expect(readFileSync(killed.folder("kept"), "utf8")).toBe("old");
+    expect(readdirSync(killed.folder(""))).toEqual(["kept"]);
   }, 20_000);
 
   test("a browser lists, downloads and uploads, and runs no script of a file's name", async () => {
@@ -130,18 +149,7 @@ describe("on the host, the guest's folder", () => {
     const name = `<img src=x onerror="document.title='taken'">'&#.txt`;
     writeFileSync(share.folder(`page/${name}`), "from the guest");
     writeFileSync(dir.join("from the host.txt"), "from the host");
-    const browser = await chromium.launch({
-      executablePath: "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
-    });
-    try {
-      const context = await browser.newContext({
-        httpCredentials: { username: share.user, password: share.password },
-      });
-      const page = await context.newPage();
-      const complaints: string[] = [];
-      page.on("console", (message) => complaints.push(message.text()));
-      page.on("pageerror", (error) => complaints.push(error.message));
+    await inBrowser(share, async (page, complaints) => {
       await page.goto(`${share.url}page/`);
       await page.getByText(name).click();
       await page.waitForURL(/\.txt$/);
@@ -153,9 +161,7 @@ describe("on the host, the guest's folder", () => {
       expect(await page.title()).toBe("Public / page");
       // The page asks first whether the name is taken.
       expect(complaints).toEqual(["Failed to load resource: the server responded with a status of 404 (Not Found)"]);
-    } finally {
-      await browser.close();
-    }
+    });
   }, 60_000);
 
   test("is told of by status, with the file of the password and not what is in it", async () => {
@@ -184,11 +190,7 @@ describe("programs on the host", () => {
   }, 70_000);
 
   test("cadaver makes, puts, locks, edits, copies, moves and removes", async () => {
-    writeFileSync(dir.join(".netrc"), `machine 127.0.0.1 login ${share.user} password ${share.password}\n`, {
-      mode: 0o600,
-    });
     writeFileSync(dir.join("note"), "first\n");
-    writeFileSync(dir.join("edit.sh"), '#!/bin/sh\nsleep 1.1; echo edited >> "$1"\n', { mode: 0o700 });
     const commands = [
       "mkcol desk",
       "cd desk",
@@ -203,12 +205,8 @@ describe("programs on the host", () => {
       "propget note colour",
       `get moved ${dir.join("got")}`,
       "delete note",
-      "quit",
     ];
-    writeFileSync(dir.join("commands"), `${commands.join("\n")}\n`);
-    const text = await run("sh", ["-c", 'cadaver "$0" < "$1"', share.url, dir.join("commands")], {
-      env: { ...(cleanEnvironment() as Record<string, string>), HOME: dir.path, EDITOR: dir.join("edit.sh") },
-    });
+    const text = await cadaver(share, dir, commands);
     expect(text).not.toMatch(/failed|error/i);
     expect(readFileSync(share.folder("desk/moved"), "utf8")).toBe("first\nedited\n");
     expect(readFileSync(dir.join("got"), "utf8")).toBe("first\nedited\n");
@@ -222,15 +220,7 @@ describe("programs on the host", () => {
         dir.join(`many/${n % 3 === 0 ? "deep er/" : ""}file ${n} 'ü&#.txt`),
         randomBytes(1 + ((n * 997) % 20_000)),
       );
-    const password = (await run("rclone", ["obscure", share.password])).trim();
-    const env = {
-      HOME: dir.path,
-      RCLONE_CONFIG_GUEST_TYPE: "webdav",
-      RCLONE_CONFIG_GUEST_URL: share.url,
-      RCLONE_CONFIG_GUEST_USER: share.user,
-      RCLONE_CONFIG_GUEST_PASS: password,
-    };
-    const rclone = (...args: readonly string[]): Promise<string> => run("rclone", args, { env, timeoutMs: 30_000 });
+    const rclone = await rcloneOf(share, dir);
     await rclone("copy", dir.join("many"), "guest:many");
     await rclone("check", "--download", dir.join("many"), "guest:many");
     await rclone("copy", "guest:many", dir.join("back"));
@@ -238,6 +228,27 @@ describe("programs on the host", () => {
     await rclone("move", "guest:many", "guest:moved");
     expect(readdirSync(share.folder("moved"))).toHaveLength(41);
   }, 60_000);
+});
+
+describe("a file manager of GTK's, through gvfs,", () => {
+  test("lists, reads, puts, makes a folder, moves, renames and removes", async () => {
+    mkdirSync(share.folder("files"));
+    writeFileSync(share.folder("files/hello ü#.txt"), "hello\n");
+    writeFileSync(dir.join("from the host"), "from the host");
+    const text = await withGvfs(share, dir, [
+      'gio list "$at/files"',
+      'gio cat "$at/files/hello%20%C3%BC%23.txt"',
+      `gio copy "${dir.join("from the host")}" "$at/files/put"`,
+      'gio mkdir "$at/files/d"',
+      'gio move "$at/files/put" "$at/files/d/moved"',
+      'gio rename "$at/files/d/moved" "re named" > /dev/null',
+      'gio info -a standard::size "$at/files/d/re%20named" | grep ^size:',
+      'gio remove "$at/files/hello%20%C3%BC%23.txt"',
+    ]);
+    expect(text).toBe("hello ü#.txt\nhello\nsize:  13\n");
+    expect(readFileSync(share.folder("files/d/re named"), "utf8")).toBe("from the host");
+    expect(readdirSync(share.folder("files"))).toEqual(["d"]);
+  }, 40_000);
 });
 
 describe("the guest's folder is not served", () => {

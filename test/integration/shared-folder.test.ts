@@ -209,6 +209,31 @@ describe("rows 96, 97: while no viewer shares, everybody is refused at once", ()
     expect(await status(`${guest.url}/`)).toBe("200");
   });
 
+  test("a file that is long in coming or going is no frozen viewer: it answers when it is asked for something else", async () => {
+    const guest = await handmade((socket, request) => {
+      if (request.startsWith("PUT ")) return;
+      setTimeout(() => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"), 4000);
+    });
+    const slowPut = status("--limit-rate", "1K", "-m", "5", "-T", "/proc/self/exe", `${guest.url}/up`);
+    const startMs = monotonicMs();
+    expect(await curl(`${guest.url}/slow`)).toBe("late");
+    expect(monotonicMs() - startMs).toBeGreaterThan(3900);
+    // It ended by its own time, not by being closed.
+    await expect(slowPut).rejects.toThrow("exit 28");
+    expect(guest.folder.report.listening).toHaveLength(2);
+  });
+
+  test("the port is opened anew after a sleep: half a frame of another time puts nothing out of step", async () => {
+    const { guest } = await shared();
+    const before = guest.host.openings;
+    // The head of a frame of which the rest was lost.
+    guest.host.send(muxHeader(12345n, 60_000));
+    guest.folder.beginAnew();
+    await until("the port to be opened anew", () => guest.host.openings === before + 1, 5000);
+    await guest.untilListening();
+    expect(await status(`${guest.url}/`)).toBe("200");
+  });
+
   test("a viewer whose server does not answer is not served", async () => {
     const port = await freePort();
     const silent = createServer((socket) => void socket.on("error", () => {}));

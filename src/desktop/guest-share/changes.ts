@@ -1,13 +1,14 @@
 // MKCOL, DELETE, COPY, MOVE, LOCK and UNLOCK.
 
+import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, mkdir, opendir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { copyFile, type FileHandle, mkdir, opendir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { openDraft } from "../draft-file.ts";
 import { DavError } from "./dav-error.ts";
 import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav-locks.ts";
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
-import { hiddenBeside } from "./files.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
 import { isHidden, isWithin, keyOf, type SharePath } from "./share-path.ts";
 import type { Place, SharedTree } from "./shared-tree.ts";
@@ -71,9 +72,11 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   locks.check(to, tokens, { isDeep: true, isMember: true });
   const isReplaced = target.stats !== undefined;
   if (isReplaced && overwrite === "F") throw new DavError(412, "something is there already");
+  const isOfFiles = !source.stats.isDirectory() && target.stats?.isDirectory() !== true;
   const carry = (): Promise<void> =>
-    isMove ? move(source, target, path, tree) : copy(path, target.path, tree, depth === "infinity");
-  if (isReplaced) await inPlaceOf(target.path, carry);
+    isMove ? move(source, target, path, tree) : copy(path, target, tree, depth === "infinity");
+  // A file takes another's place in one step.
+  if (isReplaced && !isOfFiles) await inPlaceOf(target, carry);
   else await carry();
   locks.forget(to);
   dead.forget(to);
@@ -86,8 +89,8 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
 }
 
 /** What is there now is put aside until `carry` is done, and comes back if it fails. */
-async function inPlaceOf(path: string, carry: () => Promise<void>): Promise<void> {
-  const aside = hiddenBeside(path);
+async function inPlaceOf({ folder, path }: Place, carry: () => Promise<void>): Promise<void> {
+  const aside = `${folder.path}/.tsvdagent-${randomUUID()}.replaced`;
   await rename(path, aside);
   try {
     await carry();
@@ -107,26 +110,50 @@ async function move(source: Place, target: Place, path: SharePath, tree: SharedT
     // What is hidden in a folder is not copied, and would be lost with it.
     if (source.stats?.isDirectory() === true)
       throw new DavError(403, "a folder is not moved to another file system: copy it");
-    await copy(path, target.path, tree, true);
+    await copy(path, target, tree, true);
     await unlink(source.path);
   }
 }
 
-/** What is not shared, hidden files and links that lead out, is not copied either. */
-async function copy(path: SharePath, to: string, tree: SharedTree, isDeep: boolean, level = 0): Promise<void> {
-  if (level > MAX_COPY_DEPTH) throw new DavError(403, "there are too many folders in folders");
+async function copy(path: SharePath, target: Place, tree: SharedTree, isDeep: boolean): Promise<void> {
   await using handle = await tree.open(path);
-  const from = `/proc/self/fd/${handle.fd}`;
-  if (!(await handle.stat()).isDirectory()) return await copyFile(from, to, constants.COPYFILE_FICLONE);
-  await mkdir(to);
-  if (!isDeep) return;
-  for await (const { name } of await opendir(from)) {
-    if (isHidden(name)) continue;
-    await copy([...path, name], `${to}/${name}`, tree, true, level + 1).catch((error: unknown) => {
-      if (!(error instanceof DavError && error.status === 403)) throw error;
-    });
+  const stats = await handle.stat();
+  if (stats.isDirectory()) return await copyFolder(path, handle, target.path, tree, isDeep);
+  const draft = await openDraft(target.folder, stats.mode & 0o777);
+  try {
+    await copyFile(pathOf(handle), pathOf(draft.handle), constants.COPYFILE_FICLONE);
+    await draft.replace(target.name);
+  } finally {
+    await draft.discard();
   }
 }
+
+/** What is not shared, hidden files and links that lead out, is not copied either. */
+async function copyFolder(
+  path: SharePath,
+  from: FileHandle,
+  to: string,
+  tree: SharedTree,
+  isDeep: boolean,
+  level = 0,
+): Promise<void> {
+  if (level > MAX_COPY_DEPTH) throw new DavError(409, "there are too many folders in folders");
+  await mkdir(to);
+  if (!isDeep) return;
+  for await (const { name } of await opendir(pathOf(from))) {
+    if (isHidden(name)) continue;
+    try {
+      await using handle = await tree.open([...path, name]);
+      if ((await handle.stat()).isDirectory())
+        await copyFolder([...path, name], handle, `${to}/${name}`, tree, true, level + 1);
+      else await copyFile(pathOf(handle), `${to}/${name}`, constants.COPYFILE_FICLONE);
+    } catch (error) {
+      if (!(error instanceof DavError && error.status === 403)) throw error;
+    }
+  }
+}
+
+const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
 
 export async function lock(exchange: Exchange, { tree, locks }: ChangeParts): Promise<void> {
   const { request, response, path, tokens } = exchange;

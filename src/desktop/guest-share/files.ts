@@ -1,7 +1,6 @@
 // GET, HEAD and PUT of files.
-import { randomUUID } from "node:crypto";
-import { chmod, type FileHandle, open, rename, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import type { FileHandle } from "node:fs/promises";
+import { openDraft } from "../draft-file.ts";
 import { DavError } from "./dav-error.ts";
 import { type Exchange, write } from "./exchange.ts";
 import { etagOf, httpDate, mediaType } from "./file-facts.ts";
@@ -9,6 +8,8 @@ import { byteRange, isUnchanged } from "./preconditions.ts";
 import type { Place } from "./shared-tree.ts";
 
 const STEP_BYTES = 512 * 1024;
+/** Of a new file, but for what the user's umask takes away. */
+const NEW_MODE = 0o666;
 /** Whatever a file is, it is no program of ours: its scripts do not run, and it loads nothing. */
 const FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
@@ -58,26 +59,15 @@ export async function receiveFile({ request, response }: Exchange, place: Place)
   if (request.headers["content-range"] !== undefined) throw new DavError(400, "a part of a file cannot be put");
   isUnchanged(request.headers, stats, false);
   if (request.headers.expect !== undefined) response.writeContinue();
-  const temporary = hiddenBeside(place.path);
-  const handle = await open(temporary, "wx", 0o666);
+  const draft = await openDraft(place.folder, NEW_MODE);
   try {
-    try {
-      for await (const piece of request as AsyncIterable<Buffer>) await writeAll(handle, piece);
-    } finally {
-      await handle.close();
-    }
-    if (stats !== undefined) await chmod(temporary, Number(stats.mode) & 0o777);
-    await rename(temporary, place.path);
-  } catch (error) {
-    await unlink(temporary).catch(() => {});
-    throw error;
+    for await (const piece of request as AsyncIterable<Buffer>) await writeAll(draft.handle, piece);
+    if (stats !== undefined) await draft.handle.chmod(Number(stats.mode) & 0o777);
+    await draft.replace(place.name);
+  } finally {
+    await draft.discard();
   }
   return stats !== undefined;
-}
-
-/** A name that nobody has and no client is shown, in the same folder. */
-export function hiddenBeside(path: string): string {
-  return join(dirname(path), `.tsvdagent-${randomUUID()}.part`);
 }
 
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {

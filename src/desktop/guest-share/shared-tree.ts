@@ -4,6 +4,7 @@ import type { BigIntStats } from "node:fs";
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readlink, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { DraftFolder } from "../draft-file.ts";
 import { DavError } from "./dav-error.ts";
 import { isHidden, type SharePath } from "./share-path.ts";
 
@@ -18,6 +19,8 @@ export interface Entry {
 
 /** A name in a folder that is open. */
 export interface Place extends AsyncDisposable {
+  readonly folder: DraftFolder;
+  readonly name: string;
   /** Good as long as it is not disposed of. */
   readonly path: string;
   /** Undefined: nothing is there. A link's are its own. */
@@ -67,14 +70,15 @@ export class SharedTree {
         throw new DavError(409, "the folder around it is missing");
       throw error;
     });
-    const at = `/proc/self/fd/${parent.fd}/${name}`;
+    const folder = { fd: parent.fd, path: `/proc/self/fd/${parent.fd}` };
+    const at = `${folder.path}/${name}`;
     try {
       if (!(await parent.stat()).isDirectory()) throw new DavError(409, "what is around it is no folder");
       const stats = await lstat(at, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return undefined;
         throw error;
       });
-      return { path: at, stats, [Symbol.asyncDispose]: () => parent.close() };
+      return { folder, name, path: at, stats, [Symbol.asyncDispose]: () => parent.close() };
     } catch (error) {
       await parent.close();
       throw error;

@@ -33,6 +33,10 @@ export interface IncomingBody extends AsyncIterable<Uint8Array> {
 /** The link's way out. */
 export interface FrameWriter {
   put(frame: LinkFrame): void;
+  /** Pieces of bodies, of which there may be many at once, wait until it is not. */
+  readonly isFull: boolean;
+  /** Resolves when more can be put, or the link is closed. */
+  drained(): Promise<void>;
   /** The header of a frame whose `bytes` of data follow by `putData`, with nothing put in between. */
   putHead(frame: Omit<LinkFrame, "data">, bytes: number): void;
   /** Resolves when the next piece may be put, or the link is closed. */

@@ -33,10 +33,11 @@ export class ExtendedDialect implements LinkDialect {
   openBody(): OutgoingBody {
     const id = this.#nextBodyId;
     this.#nextBodyId = (id % 0xffffffff) + 1;
-    const body = new CreditedOutgoingBody(id, (message) => {
+    const send = (message: BodyMessage): void => {
       if (message.kind === "body-end") this.#outgoing.delete(id);
       this.#put(message);
-    });
+    };
+    const body = new CreditedOutgoingBody(id, send, this.#wire);
     if (this.#closed) body.cancelled();
     else this.#outgoing.set(id, body);
     return body;
@@ -109,14 +110,16 @@ export class ExtendedDialect implements LinkDialect {
 class CreditedOutgoingBody implements OutgoingBody {
   readonly id: number;
   readonly #send: (message: BodyMessage) => void;
+  readonly #wire: Pick<FrameWriter, "isFull" | "drained">;
   readonly #cancel = new AbortController();
   #credit = BODY_WINDOW_BYTES;
   #wake: (() => void) | undefined;
   #ended = false;
 
-  constructor(id: number, send: (message: BodyMessage) => void) {
+  constructor(id: number, send: (message: BodyMessage) => void, wire: Pick<FrameWriter, "isFull" | "drained">) {
     this.id = id;
     this.#send = send;
+    this.#wire = wire;
   }
 
   get signal(): AbortSignal {
@@ -125,7 +128,10 @@ class CreditedOutgoingBody implements OutgoingBody {
 
   async write(piece: Uint8Array): Promise<void> {
     for (let rest = piece; rest.length > 0; ) {
-      while (this.#credit <= 0 && !this.signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve));
+      while (!this.signal.aborted && (this.#credit <= 0 || this.#wire.isFull)) {
+        if (this.#wire.isFull) void this.#wire.drained().then(() => this.#wakeUp());
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
       if (this.signal.aborted) throw new BackendError("link.closed", "the body is no longer wanted");
       const part = rest.subarray(0, Math.min(this.#credit, MAX_FRAME_DATA_BYTES));
       this.#credit -= part.length;

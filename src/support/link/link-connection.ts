@@ -23,7 +23,9 @@ const EXTENSION = 1;
 const HELLO_TIMEOUT_MS = 1000;
 /** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
 const COPIED_DATA_BYTES = 4096;
-/** What waits for a half that does not read; more, and it is given up. Content alone never comes to that, for its credit. */
+/** What waits for a half that does not read: from here on content waits, too, of which many bodies may have some. */
+const FULL_BYTES = 1024 * 1024;
+/** More, and it is given up: content alone never comes to that. */
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 const MAX_UNREAD_FRAMES = 16 * 1024;
 
@@ -53,6 +55,7 @@ export class LinkConnection implements AsyncDisposable {
   #helloTimer: Disposable | undefined;
   #hasGuessed = false;
   #unreadFrames = 0;
+  #draining: Promise<void> | undefined;
   #closed = false;
 
   constructor(duplex: Duplex, options: LinkOptions, handlers: LinkHandlers) {
@@ -179,6 +182,9 @@ export class LinkConnection implements AsyncDisposable {
       this.#unreadFrames -= 1;
     };
     return {
+      get isFull() {
+        return duplex.writableLength > FULL_BYTES;
+      },
       put: (frame: LinkFrame) => {
         if (this.#closed) return;
         const { length } = frame.data;
@@ -198,20 +204,28 @@ export class LinkConnection implements AsyncDisposable {
       putHead: (frame, bytes) => {
         if (!this.#closed) duplex.write(encodeLinkHeader(frame, bytes));
       },
-      putData: (piece) => {
-        if (this.#closed || duplex.write(piece)) return Promise.resolve();
-        return new Promise((resolve) => {
-          const done = (): void => {
-            duplex.off("drain", done);
-            duplex.off("close", done);
-            resolve();
-          };
-          duplex.on("drain", done);
-          duplex.on("close", done);
-        });
+      putData: async (piece) => {
+        if (!this.#closed && !duplex.write(piece)) await this.#drained();
       },
+      drained: () => (this.#closed ? Promise.resolve() : this.#drained()),
       fail: (reason) => this.#fail(reason),
     };
+  }
+
+  #drained(): Promise<void> {
+    const duplex = this.#duplex;
+    // One for all who wait.
+    this.#draining ??= new Promise((resolve) => {
+      const done = (): void => {
+        this.#draining = undefined;
+        duplex.off("drain", done);
+        duplex.off("close", done);
+        resolve();
+      };
+      duplex.on("drain", done);
+      duplex.on("close", done);
+    });
+    return this.#draining;
   }
 
   #fail(reason: string): void {

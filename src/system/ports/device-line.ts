@@ -1,6 +1,7 @@
 // A virtio port whose host comes and goes: without one it reads as ended and is hung up, and the same descriptor works again
-// with the next. What is there is read at once and in large turns: a read gives no more than a page.
-import { constants, readSync, writeSync } from "node:fs";
+// with the next. What is there is read at once and in large turns: a read gives no more than a page, so that many are asked
+// for in one call.
+import { constants, readvSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { whoHolds } from "./device-holder.ts";
 import { watchEdges } from "./edges.ts";
@@ -9,6 +10,8 @@ import { portError } from "./port.ts";
 
 /** Read before others get a turn. */
 const READ_TURN_BYTES = 64 * 1024;
+/** What a virtio port gives in one read. The kernel goes on to the next as long as each is full. */
+const PAGE_BYTES = 4096;
 /** Waiting to be written: from here on the writers are asked to wait. */
 const FULL_BYTES = 256 * 1024;
 
@@ -45,6 +48,7 @@ class DeviceLine implements HostLine {
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #waiting: (() => void)[] = [];
+  #taken = 0;
 
   constructor(handle: FileHandle, path: string) {
     this.#handle = handle;
@@ -67,6 +71,10 @@ class DeviceLine implements HostLine {
     // Not behind others: that is for the next edge to say.
     if (this.#queue.length === 1) this.#flush();
     return this.#queuedBytes < FULL_BYTES;
+  }
+
+  get taken(): number {
+    return this.#taken;
   }
 
   drained(): Promise<void> {
@@ -95,7 +103,9 @@ class DeviceLine implements HostLine {
 
   #changed(): void {
     if (this.#isOver || this.#handlers === undefined) return;
+    const waiting = this.#queuedBytes;
     this.#flush();
+    if (this.#queuedBytes < waiting) this.#taken += 1;
     if (!this.#isPaused) this.#read();
   }
 
@@ -109,11 +119,12 @@ class DeviceLine implements HostLine {
   /** One turn; the next comes by itself until there is nothing more, and then with an edge. */
   #read(): void {
     const buffer = Buffer.allocUnsafeSlow(READ_TURN_BYTES);
+    const fd = this.#handle.fd;
     let fill = 0;
     let isAtEnd = false;
     let isDry = false;
     while (fill < READ_TURN_BYTES && !isAtEnd && !isDry) {
-      const step = this.#try(() => readSync(this.#handle.fd, buffer, fill, READ_TURN_BYTES - fill, null));
+      const step = this.#try(() => readvSync(fd, pagesOf(buffer.subarray(fill))));
       if (step === "lost") return;
       if (step === undefined) isDry = true;
       else if (step === 0) isAtEnd = true;
@@ -171,4 +182,10 @@ class DeviceLine implements HostLine {
       return "lost";
     }
   }
+}
+
+function pagesOf(buffer: Buffer): Buffer[] {
+  const pages: Buffer[] = [];
+  for (let at = 0; at < buffer.length; at += PAGE_BYTES) pages.push(buffer.subarray(at, at + PAGE_BYTES));
+  return pages;
 }

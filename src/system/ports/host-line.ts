@@ -15,6 +15,8 @@ export interface HostLine extends AsyncDisposable {
   start(handlers: HostLineHandlers): void;
   /** False: wait for `drained` before the next. Without a host the bytes go nowhere. */
   write(bytes: Uint8Array): boolean;
+  /** Counts how often the host has taken what it had no room for before. */
+  readonly taken: number;
   /** Resolves when the line takes more, or the host is gone. */
   drained(): Promise<void>;
   /** Lets the host wait, until `resume`. Its leaving may be noticed only then. */

@@ -12,6 +12,7 @@ class SocketLine implements HostLine {
   readonly #port: OpenPort;
   readonly #path: string;
   #draining: Promise<void> | undefined;
+  #taken = 0;
 
   constructor(port: OpenPort, path: string) {
     this.#port = port;
@@ -21,6 +22,9 @@ class SocketLine implements HostLine {
   start(handlers: HostLineHandlers): void {
     const { stream } = this.#port;
     stream.on("data", (bytes: Uint8Array) => handlers.data(bytes));
+    stream.on("drain", () => {
+      this.#taken += 1;
+    });
     stream.once("close", () => {
       handlers.hostLeft();
       handlers.lost(portError(this.#path, new Error("the host closed the port")));
@@ -31,6 +35,10 @@ class SocketLine implements HostLine {
   write(bytes: Uint8Array): boolean {
     const { stream } = this.#port;
     return stream.destroyed || stream.write(bytes);
+  }
+
+  get taken(): number {
+    return this.#taken;
   }
 
   drained(): Promise<void> {

@@ -12,8 +12,9 @@ import { Backlog } from "./backlog.ts";
 import { ownerOf } from "./connection-owner.ts";
 import type { MuxConnection, MuxConnections } from "./mux-connections.ts";
 
-/** For the viewer to say anything while an answer is waited for. */
-const SILENCE_MS = 3000;
+/** For the viewer to say anything while an answer is waited for: by itself, and then when it is asked to. */
+const SILENCE_MS = 1500;
+const PROVOKED_SILENCE_MS = 1500;
 /** For one who is refused to read why. */
 const LAST_WORDS_MS = 2000;
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -158,6 +159,7 @@ class ClientConnection {
     this.#refuse = refuse;
     this.#backlog = new Backlog(
       socket,
+      options.clock,
       () => mux.reconsider(),
       (why) => {
         options.log.warn(`a connection is closed: ${why}`);
@@ -218,15 +220,20 @@ class ClientConnection {
     if (!this.#connection.send(bytes)) this.#isPortFull = true;
   }
 
-  /** Until the first bytes of one; what goes on elsewhere shows that the viewer is alive. */
-  #awaitAnswer(): void {
+  /**
+   * Until the first bytes of one. A file may take long to come or to go, so that the viewer is asked for something else
+   * before it is taken for frozen; what goes on elsewhere shows that it is alive, too.
+   */
+  #awaitAnswer(isProvoked = false): void {
     if (this.#patience !== undefined) return;
     const { progress } = this.#mux;
-    this.#patience = this.#options.clock.after(SILENCE_MS, () => {
+    this.#patience = this.#options.clock.after(isProvoked ? PROVOKED_SILENCE_MS : SILENCE_MS, () => {
       this.#patience = undefined;
       if (this.#isOver) return;
-      if (this.#mux.progress === progress) this.#options.unanswered();
-      else this.#awaitAnswer();
+      if (this.#mux.progress !== progress) return this.#awaitAnswer();
+      if (isProvoked) return this.#options.unanswered();
+      this.#mux.provoke();
+      this.#awaitAnswer(true);
     });
   }
 

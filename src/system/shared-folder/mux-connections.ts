@@ -2,11 +2,15 @@
 // waited for in a backlog of their own, never in the port, which all of them share.
 import { BackendError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
+import { joined } from "../../wire/bytes.ts";
 import { MAX_MUX_PAYLOAD_BYTES, MuxReader, muxHeader } from "../../wire/webdav-mux.ts";
 import type { HostLine } from "../ports/host-line.ts";
 
+const COPIED_BYTES = 16 * 1024;
 /** At once. */
 export const MAX_CONNECTIONS = 256;
+/** No connection has this number: whoever closes it asks the other end to open the port anew. */
+export const BEGIN_ANEW = 0n;
 /** Of a receiver that keeps nothing. */
 export const takesAll = { isFull: false, isBehind: false } as const;
 const PROVOCATION = new TextEncoder().encode("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -47,17 +51,23 @@ export class MuxConnection {
   }
 }
 
+type MuxLine = Pick<HostLine, "write" | "taken" | "drained" | "pause" | "resume">;
+
 export class MuxConnections {
-  readonly #line: Pick<HostLine, "write" | "drained" | "pause" | "resume">;
+  readonly #line: MuxLine;
   readonly #log: Log;
   readonly #open = new Map<bigint, MuxReceiver>();
   readonly #reader: MuxReader;
   readonly #nextId: () => bigint;
   #isPaused = false;
+  #isProvoked = false;
   #pieces = 0;
 
+  /** The other end has asked for it. */
+  anew: () => void = () => {};
+
   /** `nextId` gives each number once, for all the lines there ever are: what is late must not find a new owner. */
-  constructor(line: Pick<HostLine, "write" | "drained" | "pause" | "resume">, nextId: () => bigint, log: Log) {
+  constructor(line: MuxLine, nextId: () => bigint, log: Log) {
     this.#line = line;
     this.#nextId = nextId;
     this.#log = log;
@@ -73,7 +83,7 @@ export class MuxConnections {
 
   /** Counts what has come from the host, and what it has taken: where it stands still, so does the host. */
   get progress(): number {
-    return this.#pieces;
+    return this.#pieces + this.#line.taken;
   }
 
   /** Throws a BackendError `shared-folder.too-many`. The viewer hears of it with the first bytes that are sent. */
@@ -98,15 +108,19 @@ export class MuxConnections {
     let takesMore = true;
     for (let at = 0; at < bytes.length; at += MAX_MUX_PAYLOAD_BYTES) {
       const part = bytes.subarray(at, at + MAX_MUX_PAYLOAD_BYTES);
-      this.#line.write(muxHeader(id, part.length));
-      takesMore = this.#line.write(part);
+      const header = muxHeader(id, part.length);
+      // What is small goes in one: each write is a message of its own on its way to the viewer.
+      if (part.length < COPIED_BYTES) takesMore = this.#line.write(joined([header, part]));
+      else {
+        this.#line.write(header);
+        takesMore = this.#line.write(part);
+      }
     }
     return takesMore;
   }
 
-  async drained(): Promise<void> {
-    await this.#line.drained();
-    this.#pieces += 1;
+  drained(): Promise<void> {
+    return this.#line.drained();
   }
 
   close(id: bigint): void {
@@ -115,10 +129,15 @@ export class MuxConnections {
     this.reconsider();
   }
 
-  /** Asks the viewer's server for anything at all: whenever it goes on, something comes. */
+  /** Asks the viewer's server for anything at all: as long as it is alive, something comes. */
   provoke(): void {
-    if (this.#open.size >= MAX_CONNECTIONS) return;
-    const connection = this.open({ data: () => connection.close(), closed: () => {}, ...takesAll });
+    if (this.#isProvoked || this.#open.size >= MAX_CONNECTIONS) return;
+    this.#isProvoked = true;
+    const answered = (): void => {
+      this.#isProvoked = false;
+      connection.close();
+    };
+    const connection = this.open({ data: answered, closed: answered, ...takesAll });
     connection.send(PROVOCATION);
   }
 
@@ -141,6 +160,7 @@ export class MuxConnections {
   }
 
   #closedByHost(id: bigint): void {
+    if (id === BEGIN_ANEW) return this.anew();
     const receiver = this.#open.get(id);
     if (receiver === undefined) return;
     this.#open.delete(id);

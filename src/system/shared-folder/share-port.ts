@@ -32,6 +32,7 @@ export class SharePort implements AsyncDisposable {
     this.#tried = resolve;
   });
   #isHeld = false;
+  #letGo = (): void => {};
   #fault: PortError | BackendError | undefined;
 
   constructor(path: string, handlers: SharePortHandlers, clock: Clock, log: Log) {
@@ -49,6 +50,11 @@ export class SharePort implements AsyncDisposable {
   /** What keeps it from being held. */
   get fault(): PortError | BackendError | undefined {
     return this.#fault;
+  }
+
+  /** Closes and opens it: what has come of a frame, and what the host knows of us, may be of another time. */
+  beginAnew(): void {
+    this.#letGo();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,6 +94,7 @@ export class SharePort implements AsyncDisposable {
     this.#tried();
     try {
       await new Promise<void>((resolve, reject) => {
+        this.#letGo = resolve;
         signal.addEventListener("abort", () => resolve(), { once: true });
         line.start({
           hostCame: () => this.#handlers.hostCame(line),

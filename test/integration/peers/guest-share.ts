@@ -3,20 +3,16 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { shareWire } from "../../fakes/share-wire.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { freePort } from "./free-port.ts";
-import { run } from "./processes.ts";
+import { curl, type FolderOfGuest } from "./share-clients.ts";
 import { makeTempDir, type TempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
 
-export interface GuestShare extends AsyncDisposable {
+export interface GuestShare extends AsyncDisposable, FolderOfGuest {
   /** Of the guest's user. */
   readonly home: TempDir;
   /** What is shared, on disk. */
   readonly folder: (name: string) => string;
-  /** On the host, with a slash at its end. */
-  readonly url: string;
   readonly port: number;
-  readonly user: string;
-  readonly password: string;
   readonly hostPath: string;
   readonly control: string;
   readonly daemon: Agent;
@@ -70,12 +66,12 @@ export async function startGuestShare(config = "writable = true"): Promise<Guest
     const passwordFile = home.join(".local/state/tsvdagent/guest-share-password");
     const made = await until("the password", () => /^(.+):(.+)\n$/.exec(readFileSync(passwordFile, "utf8")), 5000);
     const [, user = "", password = ""] = made;
-    const curl = (...args: readonly string[]): Promise<string> =>
-      run("curl", ["-sS", "--noproxy", "*", "-u", `${user}:${password}`, ...args], { timeoutMs: 60_000 });
+    const url = `http://${at}/Public/`;
+    const asked = (...args: readonly string[]): Promise<string> => curl({ url, user, password }, ...args);
     return {
       home,
       folder: (name) => home.join(`Public/${name}`),
-      url: `http://${at}/Public/`,
+      url,
       port,
       user,
       password,
@@ -84,8 +80,8 @@ export async function startGuestShare(config = "writable = true"): Promise<Guest
       daemon,
       session,
       proxy,
-      curl,
-      status: (...args) => curl("-o", "/dev/null", "-w", "%{http_code}", ...args),
+      curl: asked,
+      status: (...args) => asked("-o", "/dev/null", "-w", "%{http_code}", ...args),
       [Symbol.asyncDispose]: letGo,
     };
   } catch (error) {

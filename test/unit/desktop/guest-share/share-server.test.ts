@@ -1,10 +1,10 @@
 // The server of the guest's folders, as whoever connects sees it: whom it serves, what it refuses, and what is left after that.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseXml } from "../../../../src/desktop/guest-share/dav-xml.ts";
 import { ShareServer } from "../../../../src/desktop/guest-share/share-server.ts";
 import { ManualClock } from "../../../fakes/manual-clock.ts";
@@ -24,6 +24,18 @@ interface Answer {
   readonly text: string;
 }
 
+/** False as on FAT and many network file systems. */
+let hasUnnamed = true;
+vi.mock("../../../../src/support/native/unnamed-file.ts", async (original) => {
+  const real = await original<typeof import("../../../../src/support/native/unnamed-file.ts")>();
+  return {
+    openUnnamedFile: async (...args: Parameters<typeof real.openUnnamedFile>) => {
+      if (hasUnnamed) return await real.openUnnamedFile(...args);
+      throw Object.assign(new Error("not supported"), { code: "EOPNOTSUPP" });
+    },
+  };
+});
+
 const PASSWORD = "a good secret";
 let dir: TempDir;
 let clock: ManualClock;
@@ -38,6 +50,7 @@ beforeEach(async () => {
   clock = new ManualClock();
   log = recordingLog();
   agent = new Agent();
+  hasUnnamed = true;
   await serve(true);
 });
 
@@ -58,6 +71,18 @@ async function serve(isWritable: boolean): Promise<void> {
 const port = (): number => (listener.address() as AddressInfo).port;
 const basic = (password: string): string => `Basic ${Buffer.from(`me:${password}`).toString("base64")}`;
 const parts = (): string[] => readdirSync(dir.join("p")).filter((name) => name.startsWith(".tsvdagent-"));
+
+/** Files in the folder that this process has open, with a name or without one. */
+const openFiles = (): string[] =>
+  readdirSync("/proc/self/fd")
+    .map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return "";
+      }
+    })
+    .filter((path) => path.startsWith(dir.join("p/")));
 
 function ask(
   method: string,
@@ -213,16 +238,36 @@ describe("what is refused", () => {
 });
 
 describe("what is written", () => {
-  test("is there when it is whole; broken off, the old one stays and nothing is left of the new", async () => {
-    writeFileSync(dir.join("p/f"), "old", { mode: 0o640 });
-    const { socket } = await raw(`${head("PUT", "/p/f", "Content-Length: 1000\r\n")}half`);
-    await until("what has come", () => parts().length === 1, 5000, 2);
-    socket.destroy();
-    await until("it to be gone", () => parts().length === 0, 5000, 2);
-    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("old");
-    expect((await ask("PUT", "/p/f", { body: "new" })).status).toBe(204);
-    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("new");
-    expect(statSync(dir.join("p/f")).mode & 0o777).toBe(0o640);
+  test.each([true, false])(
+    "is there when it is whole; broken off, the old one stays and nothing is left (files without a name: %s)",
+    async (has) => {
+      hasUnnamed = has;
+      writeFileSync(dir.join("p/f"), "old", { mode: 0o640 });
+      const { socket } = await raw(`${head("PUT", "/p/f", "Content-Length: 1000\r\n")}half`);
+      await until("what has come", () => openFiles().length === 1, 5000, 2);
+      expect(parts()).toHaveLength(hasUnnamed ? 0 : 1);
+      socket.destroy();
+      await until("it to be gone", () => openFiles().length + parts().length === 0, 5000, 2);
+      expect(readFileSync(dir.join("p/f"), "utf8")).toBe("old");
+      expect((await ask("PUT", "/p/f", { body: "new" })).status).toBe(204);
+      expect(readFileSync(dir.join("p/f"), "utf8")).toBe("new");
+      expect(statSync(dir.join("p/f")).mode & 0o777).toBe(0o640);
+    },
+  );
+
+  test("a file that is copied over another takes its place in one step, with its own mode; a failure leaves the old one", async () => {
+    writeFileSync(dir.join("p/f"), "new", { mode: 0o600 });
+    writeFileSync(dir.join("p/g"), "old");
+    mkdirSync(dir.join("p/d"));
+    const copied = async (to: string): Promise<number> =>
+      (await ask("COPY", "/p/f", { headers: { Destination: `/p/${to}` } })).status;
+    expect(await copied("g")).toBe(204);
+    expect(readFileSync(dir.join("p/g"), "utf8")).toBe("new");
+    expect(statSync(dir.join("p/g")).mode & 0o777).toBe(0o600);
+    expect(await copied("h")).toBe(201);
+    expect(await copied("d")).toBe(204);
+    expect(statSync(dir.join("p/d")).isFile()).toBe(true);
+    expect(readdirSync(dir.join("p")).sort()).toEqual(["d", "f", "g", "h"]);
   });
 
   test("two at once do not mix, the last that is whole stays", async () => {

@@ -51,6 +51,33 @@ describe("two ends that speak the extension", () => {
       await writing;
     });
 
+    it("waits with all the others for a half that does not read, however many there are, and none is lost", async () => {
+      // A line on which nothing passes until it is told to.
+      const [left, line] = connectedPair();
+      const [right, farLine] = connectedPair();
+      const sender = new End(left, "daemon");
+      const receiver = new End(right, "session");
+      line.on("data", (bytes: Uint8Array) => void farLine.write(bytes));
+      farLine.on("data", (bytes: Uint8Array) => void line.write(bytes));
+      await until(() => sender.isReady && receiver.isReady);
+      line.pause();
+      const whole = numbered(WINDOW);
+      const writing = Array.from({ length: 64 }, async (_, n) => {
+        const out = sender.link.openBody();
+        sender.link.send(answer(n, out.id));
+        for (let at = 0; at < whole.length; at += 32 * KIB) await out.write(whole.subarray(at, at + 32 * KIB));
+        out.end(true);
+      });
+      await settled();
+      expect(sender.closed).toBe(0);
+      expect(left.writableLength).toBeLessThan(2 * 1024 * KIB);
+      line.resume();
+      for (let n = 0; n < 64; n++) expect((await bytesOf(await receiver.body(n))).equals(whole)).toBe(true);
+      await Promise.all(writing);
+      await sender.link[Symbol.asyncDispose]();
+      await receiver.link[Symbol.asyncDispose]();
+    });
+
     it("arrives whole in whatever pieces it is written", async () => {
       let requestId = 100;
       await fc.assert(

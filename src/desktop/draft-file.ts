@@ -1,0 +1,137 @@
+// A file on its way to the disk: it has no name, or a hidden one, until all of it is there. Whatever becomes of us, nothing is
+// left of it: what has no name goes by itself, and what a killed process has left is found by its name.
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { openUnnamedFile } from "../support/native/unnamed-file.ts";
+
+/** What a file system says that has no files without a name. */
+const NO_UNNAMED = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOENT", "ENOSYS"];
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const draftName = /^\.tsvdagent-([0-9a-f]+)-(\d+)-[0-9a-f-]+\.part$/;
+/** Of another start of the machine, or of another machine. */
+const STALE_MS = 24 * 60 * 60 * 1000;
+
+/** A folder that is held open. */
+export interface DraftFolder {
+  readonly fd: number;
+  /** Good as long as it is held. */
+  readonly path: string;
+}
+
+export interface DraftFile {
+  readonly handle: FileHandle;
+  /** It is whole: gives it its name. False: that is taken, by whatever. */
+  name(name: string): Promise<boolean>;
+  /** It is whole: takes the place of the file of that name, if there is one. */
+  replace(name: string): Promise<void>;
+  /** Closes it; what has no name of its own by then is gone. */
+  discard(): Promise<void>;
+}
+
+/** Throws what Node throws. */
+export async function openDraft(folder: DraftFolder, mode: number): Promise<DraftFile> {
+  try {
+    return await unnamedDraft(folder, mode);
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    if (code !== "native.unavailable" && !NO_UNNAMED.includes(code ?? "")) throw error;
+    return await hiddenDraft(folder, mode);
+  }
+}
+
+async function unnamedDraft(folder: DraftFolder, mode: number): Promise<DraftFile> {
+  const { handle, name } = await openUnnamedFile(folder.path, mode);
+  return {
+    handle,
+    name: async (text) => name(folder.fd, text),
+    replace: async (text) => {
+      const hidden = await newDraftName();
+      name(folder.fd, hidden);
+      await renameOver(`${folder.path}/${hidden}`, `${folder.path}/${text}`);
+    },
+    discard: () => handle.close(),
+  };
+}
+
+/** On file systems that know no better. */
+async function hiddenDraft(folder: DraftFolder, mode: number): Promise<DraftFile> {
+  await removeLeftovers(folder.path);
+  const path = `${folder.path}/${await newDraftName()}`;
+  const handle = await open(path, NEW_FILE, mode);
+  let isHidden = true;
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= handle.close();
+    return closing;
+  };
+  const replace = async (name: string): Promise<void> => {
+    // A file server says only now that it has no room for what was written.
+    await close();
+    await rename(path, `${folder.path}/${name}`);
+    isHidden = false;
+  };
+  return {
+    handle,
+    name: async (name) => {
+      try {
+        // Taken by an empty file of ours first: a rename would overwrite, and not every file system has hard links.
+        await (await open(`${folder.path}/${name}`, NEW_FILE, mode)).close();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+        throw error;
+      }
+      await replace(name);
+      return true;
+    },
+    replace,
+    discard: async () => {
+      await close().catch(() => {});
+      if (isHidden) await unlink(path).catch(() => {});
+    },
+  };
+}
+
+async function renameOver(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    await unlink(from).catch(() => {});
+    throw error;
+  }
+}
+
+async function newDraftName(): Promise<string> {
+  const { randomUUID } = await import("node:crypto");
+  return `.tsvdagent-${await bootId()}-${process.pid}-${randomUUID()}.part`;
+}
+
+/** Those of processes that are no more. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const boot = await bootId();
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, itsBoot, pid] = draftName.exec(name) ?? [];
+    if (pid === undefined) continue;
+    const path = `${folder}/${name}`;
+    const isLeft = itsBoot === boot ? !isAlive(Number(pid)) : await isStale(path);
+    if (isLeft) await unlink(path).catch(() => {});
+  }
+}
+
+async function bootId(): Promise<string> {
+  const text = await readFile("/proc/sys/kernel/random/boot_id", "latin1").catch(() => "0");
+  return text.replace(/[^0-9a-f]/g, "").slice(0, 12);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function isStale(path: string): Promise<boolean> {
+  const { mtimeMs } = await lstat(path);
+  return Date.now() - mtimeMs > STALE_MS;
+}
