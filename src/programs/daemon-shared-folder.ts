@@ -153,7 +153,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
         fault: portFault === undefined ? null : describeError(portFault),
       },
       viewer: !hasHost ? "none" : isReadOnly === undefined ? "silent" : isReadOnly ? "read-only" : "read-write",
-      listening: isListening ? this.#options.listen.map(({ host, port }) => `${host}:${port}`) : [],
+      listening: (isListening ? (this.#proxy?.addresses ?? []) : []).map(({ host, port }) => `${host}:${port}`),
       connections: this.#proxy?.connections ?? 0,
       user: user ?? null,
       entries: this.#entries ?? null,
@@ -288,7 +288,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       });
       if (share.over.signal.aborted) return await proxy[Symbol.asyncDispose]();
       this.#proxy = proxy;
-      this.#log.info(`served at ${listen.map(({ host, port }) => `${host}:${port}`).join(", ")}`);
+      this.#log.info(`served at ${proxy.addresses.map(({ host, port }) => `${host}:${port}`).join(", ")}`);
       this.#input({ kind: "listening-began", epoch });
       if (this.#options.announce) await this.#announce(proxy);
     } catch (error) {
@@ -301,7 +301,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
   /** As long as it is this one that serves. */
   async #announce(proxy: DavProxy): Promise<void> {
     this.#announcement ??= await systemAnnouncement(this.#options);
-    if (this.#proxy === proxy) this.#announcement.set(true);
+    if (this.#proxy === proxy) this.#announcement.set(proxy.addresses);
   }
 
   #mayConnect(uid: number): boolean {
@@ -329,7 +329,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
   #stopListening(): void {
     const closed = this.#proxy?.[Symbol.asyncDispose]();
     this.#proxy = undefined;
-    this.#announcement?.set(false);
+    this.#announcement?.set([]);
     this.#listening = this.#listening.then(() => closed);
   }
 
@@ -436,12 +436,12 @@ function mountReport(mount: MountState): MountReport {
   }
 }
 
-async function systemAnnouncement({ clock, log, listen }: SharedFolderOptions): Promise<Announcement> {
+async function systemAnnouncement({ clock, log }: SharedFolderOptions): Promise<Announcement> {
   const [{ Announcement }, { MessageBus }, { systemBusAddress }] = await Promise.all([
     import("../system/shared-folder/announcement.ts"),
     import("../support/bus/message-bus.ts"),
     import("../support/bus/bus-address.ts"),
   ]);
   const bus = new MessageBus({ address: systemBusAddress(), clock, log });
-  return new Announcement(bus, listen[0]?.port ?? 0, log);
+  return new Announcement(bus, clock, log);
 }

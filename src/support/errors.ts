@@ -41,6 +41,7 @@ export type BackendErrorCode =
   | "guest-share.password"
   | "guest-share.not-listening"
   | "mdns.failed"
+  | "mdns.no-address"
   | "mdns.taken"
   | "shared-folder.not-listening"
   | "shared-folder.too-many"

@@ -52,6 +52,8 @@ export class DavProxy implements AsyncDisposable {
   readonly #mux: MuxConnections;
   readonly #options: ProxyOptions;
   readonly #servers: Server[] = [];
+  /** Where it listens. */
+  readonly addresses: ListenAddress[] = [];
   readonly #sockets = new Set<Socket>();
 
   private constructor(mux: MuxConnections, options: ProxyOptions) {
@@ -74,6 +76,7 @@ export class DavProxy implements AsyncDisposable {
         await once(server, "listening");
         server.on("error", (error) => options.log.warn(`${address.host}: ${describeError(error)}`));
         proxy.#servers.push(server);
+        proxy.addresses.push(address);
       } catch (error) {
         failures.push(describeError(error));
         options.log.info(`not at ${address.host}:${address.port}: ${describeError(error)}`);
