@@ -9,6 +9,7 @@ import { measureGuestToViewer, measureViewerToGuest } from "./measure-clipboard.
 import { measureFiles } from "./measure-files.ts";
 import { measureIdle } from "./measure-idle.ts";
 import { measureResize } from "./measure-resize.ts";
+import { measureShare } from "./measure-share.ts";
 import { measureStart } from "./measure-start.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { nicenessOf } from "./process-facts.ts";
@@ -20,6 +21,7 @@ await runShown({ name: "bench", usage: USAGE, parse: parseOptions, run });
 
 async function run(options: BenchOptions): Promise<number> {
   // A guest is another machine's affair: what starts one is not loaded without need.
+  if (options.guestFolder) return (await import("./measure-guest-folder.ts")).benchGuestFolder(options);
   return options.guest ? (await import("./measure-guest.ts")).benchGuest(options) : bench(options);
 }
 
@@ -83,6 +85,7 @@ async function measureAll(
     if (only.has("viewer-to-guest")) results.push(...(await measureViewerToGuest(sides, clipboard)));
     if (only.has("guest-to-viewer")) results.push(...(await measureGuestToViewer(sides, clipboard)));
     if (only.has("files")) results.push(...(await measureFiles(sides, runs)));
+    if (only.has("share")) results.push(...(await measureShare(runs)));
     const afterTexts = only.has("viewer-to-guest") || only.has("guest-to-viewer");
     if (only.has("idle"))
       results.push(...(await measureIdle(sides, { seconds: idleSeconds, afterTexts, isPair: pair })));
@@ -110,6 +113,7 @@ Resize: through a proxy that cuts the millimetres out of the viewer's messages, 
 Texts: ${proxy ? "through the same proxy" : "the viewer is connected directly, no proxy"}, for both; viewer → guest from the start to the end of xclip in
 the guest, guest → viewer from the viewer's request to the last byte; every text is checked by its md5.
 Files: from the drop to the viewer's last word on the last of them; every file is checked by its md5.
+Guest's folder: theirs is \`rclone serve webdav\`; from the start of curl to its end, both on the loopback, over files alike.
 Idle: one sample of both at the same time, a viewer connected. PSS counts a page shared by n processes as 1/n, RSS in
 full; ours runs with a copy of Node, so that it shares none of Node with programs that are not measured. New desktop:
 theirs is the first program there that uses GTK, and loads OpenGL to look at it; otherwise an earlier one did that.

@@ -1,6 +1,14 @@
 import { parseArgs } from "node:util";
 
-export const measurements = ["start", "resize", "viewer-to-guest", "guest-to-viewer", "files", "idle"] as const;
+export const measurements = [
+  "start",
+  "resize",
+  "viewer-to-guest",
+  "guest-to-viewer",
+  "files",
+  "share",
+  "idle",
+] as const;
 export type MeasurementName = (typeof measurements)[number];
 
 export const USAGE = `usage: npm run bench [-- OPTION…]
@@ -16,6 +24,7 @@ each with one of them and a real SPICE client; runs alternate between the two.
   --proxy             texts, too, go through the proxy that resizing needs (it cuts the millimetres out of the viewer's
                       messages, which Debian's agent does not take)
   --guest             instead of all that: the screen of a guest in QEMU (npm run pretest:vm installs what it takes)
+  --guest-folder      instead of all that: the viewer's folder in a guest, beside spice-webdavd
   --json FILE         where the results and all samples go [bench.json]
   --help              show this text
 
@@ -30,6 +39,7 @@ export interface BenchOptions {
   readonly pair: boolean;
   readonly proxy: boolean;
   readonly guest: boolean;
+  readonly guestFolder: boolean;
   readonly json: string;
   readonly help: boolean;
 }
@@ -51,6 +61,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       pair: { type: "boolean", default: false },
       proxy: { type: "boolean", default: false },
       guest: { type: "boolean", default: false },
+      "guest-folder": { type: "boolean", default: false },
       json: { type: "string", default: "bench.json" },
       help: { type: "boolean", default: false },
     },
@@ -65,6 +76,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     pair: values.pair,
     proxy: values.proxy,
     guest: values.guest,
+    guestFolder: values["guest-folder"],
     json: values.json,
     help: values.help,
   };

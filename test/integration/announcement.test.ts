@@ -43,7 +43,7 @@ function announcement(): { announcement: Announcement; lines: readonly string[] 
 const untilAnnounced = (of: Announcement, name: string): Promise<unknown> =>
   until(`to be announced as ${name}`, () => of.report.name === name, PROBED_MS);
 
-test("it is found at its port of the loopback while it is served, and not after", async () => {
+test("row 98: it is found at its port of the loopback while it is served, and not after", async () => {
   const avahi = hold(await Avahi.start(bus));
   const { announcement: folder, lines } = announcement();
   folder.set([at(9843), at(9843, "::1")]);
@@ -82,7 +82,7 @@ test("where only other addresses are served, it is not announced, and `status` s
   expect(await avahi.find(TYPE)).toEqual([]);
 });
 
-test("without Avahi it waits for it without a word, and comes back with it and with the bus", async () => {
+test("row 98: without Avahi it waits for it without a word, and comes back with it and with the bus", async () => {
   const { announcement: folder, lines } = announcement();
   folder.set([at(9843), at(9843, "::1")]);
   expect(folder.report).toEqual({ name: null, fault: "Avahi does not run" });

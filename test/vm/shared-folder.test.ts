@@ -2,12 +2,22 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs, until } from "../integration/peers/until.ts";
 import { Desktop } from "./desktop.ts";
 import { type Guest, startGuest } from "./guest.ts";
-import { complaints, daemonLog, daemonPid, installProduct, md5, readStatus, waitForStatus } from "./product.ts";
+import {
+  complaints,
+  daemonLog,
+  daemonPid,
+  installProduct,
+  md5,
+  readStatus,
+  waitForAgent,
+  waitForStatus,
+} from "./product.ts";
 
 const MIB = 1024 * 1024;
 const SHARED = "/home/guest/Shared";
@@ -108,6 +118,28 @@ describe("row 100: a viewer shares its folder, and it is just there", () => {
     );
     await until("the renamed file on the host", () => existsSync(folder.join("t 2#ü")), 20_000, 250);
     expect(readFileSync(folder.join("t 2#ü"), "utf8")).toBe("one\ntwo\n");
+  });
+
+  test("row 62: files that the viewer's user copies are pasted as paths in it, and lead to their content", async () => {
+    await waitForAgent(guest, desktop);
+    await viewer.waitForAgent(60_000);
+    const list = folder.join(".list");
+    writeFileSync(list, "copy\0/hello.txt\0/t 2#ü\0");
+    await viewer.provide(0, ClipboardType.FILE_LIST, { mode: "data", file: list });
+    await viewer.grab(0, [ClipboardType.FILE_LIST]);
+    const paste = (target: string): Promise<string> =>
+      desktop.output(["timeout", "10", "xclip", "-selection", "clipboard", "-o", "-t", target]);
+    await until(
+      "the files to be on offer",
+      async () => (await paste("TARGETS")).includes("text/uri-list"),
+      20_000,
+      250,
+    );
+    const uris = await paste("text/uri-list");
+    expect(uris).toBe(`file://${SHARED}/hello.txt\r\nfile://${SHARED}/t%202%23%C3%BC\r\n`);
+    expect(await paste("x-special/gnome-copied-files")).toBe(`copy\n${uris.trimEnd().replaceAll("\r\n", "\n")}`);
+    expect(await inGuest(`cat ${SHARED}/hello.txt "${SHARED}/t 2#ü"`)).toBe("hello\none\ntwo\n");
+    await viewer.release(0);
   });
 
   test("row 95: 20 at a time, beside one that does not read", async () => {

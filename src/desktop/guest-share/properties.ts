@@ -37,7 +37,8 @@ type Question =
   | { readonly kind: "names" }
   | { readonly kind: "these"; readonly names: readonly PropertyName[] };
 
-type LiveProperty = (resource: Resource, shelves: Shelves) => string | undefined | Promise<string | undefined>;
+type LiveProperty = (resource: Resource, shelves: Shelves) => string | undefined;
+type LivePropertyOnDemand = (resource: Resource) => Promise<string | undefined>;
 
 const isFolder = ({ stats }: Resource): boolean => stats === undefined || stats.isDirectory();
 const ofFile =
@@ -73,7 +74,7 @@ const live: Readonly<Record<string, LiveProperty>> = {
 };
 
 /** RFC 4331: not worth asking the file system unless somebody wants to know. */
-const liveOnDemand: Readonly<Record<string, LiveProperty>> = {
+const liveOnDemand: Readonly<Record<string, LivePropertyOnDemand>> = {
   "quota-available-bytes": async (resource) => {
     const { place } = resource;
     if (place === undefined || !isFolder(resource)) return undefined;
@@ -125,13 +126,12 @@ export async function propfind(exchange: Exchange, shelves: Shelves): Promise<vo
 async function answerFor(resource: Resource, question: Question, shelves: Shelves): Promise<string> {
   const found: string[] = [];
   const missing: string[] = [];
-  const put = async (name: string, property: LiveProperty): Promise<void> => {
-    const value = await property(resource, shelves);
+  const put = (name: string, value: string | undefined): void => {
     if (value === undefined) missing.push(`<D:${name}/>`);
     else found.push(question.kind === "names" || value === "" ? `<D:${name}/>` : `<D:${name}>${value}</D:${name}>`);
   };
   if (question.kind !== "these") {
-    for (const [name, property] of Object.entries(live)) await put(name, property);
+    for (const [name, property] of Object.entries(live)) put(name, property(resource, shelves));
     missing.length = 0;
     for (const dead of shelves.dead.of(resource.path))
       found.push(question.kind === "names" ? emptyElement({ ...dead, attributes: [] }) : dead.xml);
@@ -140,7 +140,7 @@ async function answerFor(resource: Resource, question: Question, shelves: Shelve
   for (const name of wanted) {
     const property = liveProperty(name);
     const dead = shelves.dead.get(resource.path, name);
-    if (property !== undefined) await put(name.name, property);
+    if (property !== undefined) put(name.name, await property(resource, shelves));
     else if (dead !== undefined) found.push(dead);
     else missing.push(emptyElement({ ...name, attributes: [] }));
   }
@@ -165,7 +165,7 @@ function propstat(status: string, properties: readonly string[]): string {
   return `<D:propstat><D:prop>${properties.join("")}</D:prop><D:status>HTTP/1.1 ${status}</D:status></D:propstat>`;
 }
 
-function liveProperty({ namespace, name }: PropertyName): LiveProperty | undefined {
+function liveProperty({ namespace, name }: PropertyName): LiveProperty | LivePropertyOnDemand | undefined {
   if (namespace !== DAV) return undefined;
   if (Object.hasOwn(live, name)) return live[name];
   return Object.hasOwn(liveOnDemand, name) ? liveOnDemand[name] : undefined;

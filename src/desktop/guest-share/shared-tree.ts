@@ -1,6 +1,6 @@
 // The shared folders on disk. A path is opened first and judged by where it has led to, so that no link, whenever it was put
 // there, leads out; what changes something works on a name in a folder that is open.
-import type { BigIntStats } from "node:fs";
+import type { BigIntStats, Dir } from "node:fs";
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readlink, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -97,10 +97,13 @@ export class SharedTree {
     const root = await this.#root(path);
     await using handle = await this.open(path);
     const folder = await opendir(`/proc/self/fd/${handle.fd}`, { bufferSize: READ_NAMES });
-    for await (const { name } of folder) {
-      if (isHidden(name)) continue;
-      const stats = await entryStats(root, `/proc/self/fd/${handle.fd}/${name}`);
-      if (stats !== undefined) yield { name, stats };
+    // Many at once: each has a way to go to a thread that may wait for the disk.
+    for await (const names of inGroups(folder, READ_NAMES)) {
+      const stats = names.map((name) => entryStats(root, `/proc/self/fd/${handle.fd}/${name}`));
+      for (const [index, found] of (await Promise.all(stats)).entries()) {
+        const name = names[index];
+        if (name !== undefined && found !== undefined) yield { name, stats: found };
+      }
     }
   }
 
@@ -109,6 +112,19 @@ export class SharedTree {
     if (folder === undefined) throw new DavError(404, "there is no such folder");
     return realpath(folder);
   }
+}
+
+/** Names that are not hidden. */
+async function* inGroups(folder: Dir, most: number): AsyncGenerator<string[]> {
+  let names: string[] = [];
+  for await (const { name } of folder) {
+    if (isHidden(name)) continue;
+    names.push(name);
+    if (names.length < most) continue;
+    yield names;
+    names = [];
+  }
+  yield names;
 }
 
 /** Undefined for what is not shared, or gone meanwhile. */
