@@ -118,7 +118,7 @@ export class DaemonClipboard implements AsyncDisposable {
     if (!this.#bodies.has(bodyId)) return undefined;
     return {
       piece: (piece) => {
-        body.spool.write(piece);
+        body.spool.writeCopy(piece);
         const waiting = body.spool.unflushedBytes;
         if (waiting > DEAD_DISK_BYTES) body.spool.fail(new BackendError("body.failed", "the disk does not keep up"));
         return waiting <= SLOW_DISK_BYTES;

@@ -112,7 +112,7 @@ export class DaemonFiles implements AsyncDisposable {
     const { spool } = flow;
     return {
       piece: (piece) => {
-        spool.write(piece);
+        spool.writeCopy(piece);
         const behind = spool.writtenBytes - flow.takenBytes;
         if (behind > DEAD_SESSION_BYTES) giveUp(flow, "the session does not keep up");
         return behind <= SLOW_SESSION_BYTES;

@@ -15,12 +15,16 @@ const FILE_STEP_BYTES = 512 * 1024;
 /** Small pieces are gathered into blocks: a body may come a byte at a time, and each piece has a price of its own. */
 const BLOCK_BYTES = 64 * 1024;
 const KEPT_PIECE_BYTES = 32 * 1024;
+/** Blocks that wait to be filled again. */
+const MAX_FREE_BLOCKS = 16;
 
 /** First in, first out. One writer, one reader. */
 export class Spool implements AsyncDisposable {
   readonly #isEager: boolean;
-  #block: Buffer | undefined;
+  #block: Uint8Array | undefined;
   #blockFill = 0;
+  /** Blocks that have been read or written out. */
+  #free: Uint8Array[] = [];
   #head: Uint8Array[] = [];
   #headBytes = 0;
   #tail: Uint8Array[] = [];
@@ -65,6 +69,14 @@ export class Spool implements AsyncDisposable {
     this.#notify();
   }
 
+  /** As `write`, of memory that is the caller's. */
+  writeCopy(piece: Uint8Array): void {
+    if (this.#ended || this.#failure !== undefined || piece.length === 0) return;
+    this.#written += piece.length;
+    this.#gather(piece);
+    this.#notify();
+  }
+
   /** Resolves when the disk has taken what it was given last. Throws what the body has failed with. */
   async flushed(): Promise<void> {
     await this.#flushing;
@@ -91,6 +103,7 @@ export class Spool implements AsyncDisposable {
     this.#tail = [];
     this.#tailBytes = 0;
     this.#block = undefined;
+    this.#free = [];
     this.#notify();
   }
 
@@ -133,7 +146,7 @@ export class Spool implements AsyncDisposable {
 
   #gather(piece: Uint8Array): void {
     for (let rest = piece; rest.length > 0; ) {
-      this.#block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      this.#block ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
       const part = rest.subarray(0, BLOCK_BYTES - this.#blockFill);
       this.#block.set(part, this.#blockFill);
       this.#blockFill += part.length;
@@ -162,6 +175,14 @@ export class Spool implements AsyncDisposable {
     if (this.#tailBytes >= FILE_STEP_BYTES) this.#flushing ??= this.#flush();
   }
 
+  /** What has been copied away is written over: of a body of hundreds of megabytes garbage would be collected late. */
+  #reuse(pieces: readonly Uint8Array[]): void {
+    for (const piece of pieces) {
+      const isWhole = piece.length === BLOCK_BYTES && piece.buffer.byteLength === BLOCK_BYTES;
+      if (isWhole && this.#free.length < MAX_FREE_BLOCKS) this.#free.push(piece);
+    }
+  }
+
   #takeHead(): Uint8Array | undefined {
     if (this.#head.length === 0) return undefined;
     let count = 0;
@@ -170,7 +191,10 @@ export class Spool implements AsyncDisposable {
     const pieces = this.#head.splice(0, count);
     this.#headBytes -= bytes;
     // A few large writes go out quicker than many small ones, by more than the copy costs.
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, bytes);
+    if (pieces.length === 1) return pieces[0];
+    const all = Buffer.concat(pieces, bytes);
+    this.#reuse(pieces);
+    return all;
   }
 
   async #takeFile(file: FileHandle): Promise<Uint8Array> {
@@ -213,6 +237,7 @@ export class Spool implements AsyncDisposable {
         const { bytesWritten } = await this.#file.writev(pieces, this.#fileEnd);
         if (this.#failure !== undefined) return;
         if (bytesWritten !== bytes) throw new Error(`${bytesWritten} of ${bytes} bytes written`);
+        this.#reuse(pieces);
         this.#fileEnd += bytes;
         this.#tailBytes -= bytes;
         this.#notify();

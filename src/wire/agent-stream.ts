@@ -19,6 +19,7 @@ export interface AgentStreamSink {
   message(port: ChunkPort, type: number, body: Uint8Array): void;
   /** A streamed message begins; `dataBytes` bytes of data follow as pieces, then `dataEnd`. */
   dataBegin(port: ChunkPort, type: number, head: Uint8Array, dataBytes: number): void;
+  /** The memory is the port's: it is written over after the call. */
   dataPiece(port: ChunkPort, piece: Uint8Array): void;
   dataEnd(port: ChunkPort): void;
   /** The streamed message will not be finished. */
@@ -32,7 +33,7 @@ export interface AgentStreamOptions {
   readonly headSize: (type: number) => number | undefined;
 }
 
-/** Takes the port's bytes in pieces of any size. Pieces handed on are views of them: do not reuse their memory. */
+/** Takes the port's bytes in pieces of any size. */
 export class AgentStream {
   readonly #sink: AgentStreamSink;
   readonly #assemblers: ReadonlyMap<number, Assembler>;
@@ -151,7 +152,7 @@ class Assembler {
       }
       case "whole": {
         const piece = bytes.length > state.left ? bytes.subarray(0, state.left) : bytes;
-        state.pieces.push(piece);
+        state.pieces.push(new Uint8Array(piece));
         state.left -= piece.length;
         if (state.left === 0) this.#endWhole(state.type, joined(state.pieces));
         return piece.length;

@@ -4,6 +4,9 @@ import type { XConnection } from "./x-connection.ts";
 
 /** AnyPropertyType */
 const ANY = 0;
+/** The core request, and the bytes before its data. */
+const CHANGE_PROPERTY = 18;
+const CHANGE_PROPERTY_HEAD = 24;
 /** ChangeProperty: Replace */
 const REPLACE = 0;
 /** Bytes of one GetProperty: most content is had with the first. */
@@ -57,6 +60,36 @@ export async function* restOfProperty(
       throw new BackendError("clipboard.refused", "a property shrank while it was read");
     yield next.data;
   }
+}
+
+/**
+ * Replaces it with bytes, at most `x.maxPropertyBytes`, which are the caller's again when this resolves.
+ * Throws `display.request-failed` when the window is gone.
+ */
+export async function setBytes(
+  x: XConnection,
+  window: number,
+  property: number,
+  type: number,
+  data: Buffer,
+): Promise<void> {
+  const padding = -data.length & 3;
+  const head = Buffer.alloc(CHANGE_PROPERTY_HEAD);
+  head.writeUInt8(CHANGE_PROPERTY, 0);
+  head.writeUInt8(REPLACE, 1);
+  head.writeUInt16LE((head.length + data.length + padding) / 4, 2);
+  head.writeUInt32LE(window, 4);
+  head.writeUInt32LE(property, 8);
+  head.writeUInt32LE(type, 12);
+  head.writeUInt8(8, 16);
+  head.writeUInt32LE(data.length, 20);
+  const { client } = x;
+  // By hand: the library would copy the data into a request of its own, and of hundreds of megabytes that is much garbage.
+  await x.check(() => {
+    client.seq_num += 1;
+    for (const part of [head, data, Buffer.alloc(padding)]) if (part.length > 0) client.pack_stream.put(part);
+    client.pack_stream.submit();
+  });
 }
 
 /** Data at most `x.maxPropertyBytes`. Throws `display.request-failed` when the window is gone. */

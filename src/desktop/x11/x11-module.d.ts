@@ -16,6 +16,8 @@ declare module "x11" {
       (type: number, seq: number, extra: number, code: number, raw: Buffer) => RawEvent
     >;
     seq_num: number;
+    /** A request is put piece by piece, after its number was taken, and then submitted. */
+    readonly pack_stream: { put(bytes: Buffer): void; submit(): void };
     /** By name; what is found here is not asked of the server. */
     atoms: Readonly<Record<string, number>>;
     on(event: "error", listener: (error: RequestFailure) => void): void;

@@ -2,7 +2,10 @@
 import type { Duplex } from "node:stream";
 import { PortError } from "../../support/errors.ts";
 
-/** An open port. The stream emits `data` and, when the channel is gone for whatever reason, `close`. */
+/**
+ * An open port. The stream, once resumed, emits `data`, whose memory is the listener's for that call only, and, when the
+ * channel is gone for whatever reason, `close`.
+ */
 export interface OpenPort extends AsyncDisposable {
   readonly stream: Duplex;
 }

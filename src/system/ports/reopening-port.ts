@@ -157,6 +157,7 @@ export class ReopeningPort implements AsyncDisposable {
         this.#closeNow?.(error);
       }
     });
+    stream.resume();
     await closed;
     stream.removeAllListeners("data");
     this.#stream = undefined;

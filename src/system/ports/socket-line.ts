@@ -21,7 +21,7 @@ class SocketLine implements HostLine {
 
   start(handlers: HostLineHandlers): void {
     const { stream } = this.#port;
-    stream.on("data", (bytes: Uint8Array) => handlers.data(bytes));
+    stream.on("data", (bytes: Uint8Array) => handlers.data(new Uint8Array(bytes)));
     stream.on("drain", () => {
       this.#taken += 1;
     });
@@ -30,6 +30,7 @@ class SocketLine implements HostLine {
       handlers.lost(portError(this.#path, new Error("the host closed the port")));
     });
     handlers.hostCame();
+    stream.resume();
   }
 
   write(bytes: Uint8Array): boolean {

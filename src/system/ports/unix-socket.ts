@@ -1,16 +1,26 @@
 // A port that is a listening unix socket: Xspice, or QEMU's `-chardev socket`.
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { BackendError } from "../../support/errors.ts";
 import { closeReceivingEnd } from "../../support/native/receiving-end.ts";
 import type { OpenPort } from "./port.ts";
 import { portError } from "./port.ts";
 
+/** One for all that is read: what is thrown away after each read would be collected late, and hundreds of megabytes go by. */
+const READ_BYTES = 64 * 1024;
+
 /** For what waits to be taken by the host when we leave. */
 const LEAVE_MS = 200;
 
 export async function connectUnixSocket(path: string, signal: AbortSignal): Promise<OpenPort> {
-  const stream = connect({ path });
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  const read = (bytes: number): boolean => {
+    stream.emit("data", buffer.subarray(0, bytes));
+    return true;
+  };
+  const stream: Socket = connect({ path, onread: { buffer, callback: read } });
+  // Not before somebody listens.
+  stream.pause();
   try {
     await once(stream, "connect", { signal });
   } catch (error) {

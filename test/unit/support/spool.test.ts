@@ -433,3 +433,24 @@ it("an eager reader gets what was written, however little, and in its order with
   }
   expect(last).toBe("end");
 });
+
+it("keeps a copy where the memory stays the writer's, in pieces of any size, beyond the file and back", async () => {
+  const spool = new Spool();
+  const reader = new Reader(spool);
+  const lent = new Uint8Array(100 * KIB);
+  const sizes = [1, 100 * KIB, 64 * KIB, 31 * KIB, 32 * KIB, 7];
+  let at = 0;
+  for (let turns = 0; at + lent.length < master.length; turns += 1) {
+    const part = master.subarray(at, at + (sizes[turns % sizes.length] ?? 1));
+    lent.set(part);
+    spool.writeCopy(lent.subarray(0, part.length));
+    lent.fill(0);
+    at += part.length;
+    // Blocks that were read are filled again while others wait.
+    if (turns % 5 === 4) await reader.read();
+  }
+  spool.end();
+  while (await reader.read());
+  expect(reader.at).toBe(at);
+  await spool[Symbol.asyncDispose]();
+});

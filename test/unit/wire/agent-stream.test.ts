@@ -464,3 +464,14 @@ const silent: AgentStreamSink = {
   dataAbort: () => {},
   dropped: () => {},
 };
+
+it("hands on whole messages that outlive what was pushed: the port writes over its bytes", () => {
+  const buffer = new Uint8Array(3);
+  for (let at = 0; at < goodFrame.length; at += buffer.length) {
+    const part = goodFrame.subarray(at, at + buffer.length);
+    buffer.set(part);
+    stream.push(buffer.subarray(0, part.length));
+    buffer.fill(0xff);
+  }
+  expect(sink.events).toEqual([goodOn(CLIENT)]);
+});

@@ -6,7 +6,7 @@ import type { Clock } from "../../../support/clock.ts";
 import { BackendError, describeError } from "../../../support/errors.ts";
 import type { Log } from "../../../support/log.ts";
 import { EventMask, type SelectionRequestEvent, type XConnection, type XEvent } from "../../x11/x-connection.ts";
-import { longs, longsOf, setProperty, takeProperty } from "../../x11/x-property.ts";
+import { longs, longsOf, setBytes, setProperty, takeProperty } from "../../x11/x-property.ts";
 import type { WatchedWindows } from "./watched-windows.ts";
 
 /** An application that takes nothing for this long is taken for dead. */
@@ -169,7 +169,7 @@ export class SelectionServer implements Disposable {
         return allThere;
       case this.#atoms[SECRET_TARGET]:
         if (!offer.isSecret) return undefined;
-        await setProperty(this.#x, requestor, property, target, 8, Buffer.from(SECRET_VALUE));
+        await setBytes(this.#x, requestor, property, target, Buffer.from(SECRET_VALUE));
         return allThere;
       case this.#atoms.MULTIPLE:
         return this.#multiple(offer, requestor, selection, property);
@@ -240,7 +240,7 @@ export class SelectionServer implements Disposable {
       const first = await pieces.next();
       const second = first.done === true ? first : await pieces.next();
       if (second.done === true) {
-        await setProperty(this.#x, requestor, property, type, 8, first.value ?? Buffer.alloc(0));
+        await setBytes(this.#x, requestor, property, type, first.value ?? Buffer.alloc(0));
         await dispose();
         return allThere;
       }
@@ -309,12 +309,12 @@ class IncrementalTransfer implements Disposable {
   async put(type: number, piece: Buffer): Promise<void> {
     await this.#untilTaken();
     this.#taken = false;
-    await setProperty(this.#x, this.#requestor, this.#property, type, 8, piece);
+    await setBytes(this.#x, this.#requestor, this.#property, type, piece);
   }
 
   /** Ends it where it is: the requestor was told that content comes, and only an end ends its wait. */
   async cutOff(type: number): Promise<void> {
-    await setProperty(this.#x, this.#requestor, this.#property, type, 8, Buffer.alloc(0)).catch(() => {});
+    await setBytes(this.#x, this.#requestor, this.#property, type, Buffer.alloc(0)).catch(() => {});
   }
 
   [Symbol.dispose](): void {

@@ -70,3 +70,23 @@ test("left twice, or after the host, it has nothing more to do", async () => {
   await port[Symbol.asyncDispose]();
   await port[Symbol.asyncDispose]();
 });
+
+test("nothing is read before somebody listens, and all of it arrives in order, also what is held back for a while", async () => {
+  const { host, port } = await hostAndPort();
+  const sent = Buffer.from(Uint32Array.from({ length: 500_000 }, (_, index) => index).buffer);
+  host.end(sent);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const taken: Buffer[] = [];
+  port.stream.on("data", (bytes: Buffer) => {
+    taken.push(Buffer.from(bytes));
+    if (taken.length % 3 !== 0) return;
+    port.stream.pause();
+    setImmediate(() => port.stream.resume());
+  });
+  const ended = once(port.stream, "end");
+  port.stream.resume();
+  await ended;
+  expect(Buffer.concat(taken).equals(sent)).toBe(true);
+  await port[Symbol.asyncDispose]();
+  host.destroy();
+});
