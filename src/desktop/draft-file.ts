@@ -1,8 +1,9 @@
 // A file on its way to the disk: it has no name, or a hidden one, until all of it is there. Whatever becomes of us, nothing is
 // left of it: what has no name goes by itself, and what a killed process has left is found by its name.
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { openUnnamedFile } from "../support/native/unnamed-file.ts";
+import { bootId, isAlive } from "./process-mark.ts";
 
 /** What a file system says that has no files without a name. */
 const NO_UNNAMED = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOENT", "ENOSYS"];
@@ -73,14 +74,21 @@ async function hiddenDraft(folder: DraftFolder, mode: number): Promise<DraftFile
   return {
     handle,
     name: async (name) => {
+      await close();
+      const place = `${folder.path}/${name}`;
       try {
         // Taken by an empty file of ours first: a rename would overwrite, and not every file system has hard links.
-        await (await open(`${folder.path}/${name}`, NEW_FILE, mode)).close();
+        await (await open(place, NEW_FILE, mode)).close();
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
         throw error;
       }
-      await replace(name);
+      try {
+        await replace(name);
+      } catch (error) {
+        await unlink(place).catch(() => {});
+        throw error;
+      }
       return true;
     },
     replace,
@@ -112,22 +120,9 @@ async function removeLeftovers(folder: string): Promise<void> {
     const [, itsBoot, pid] = draftName.exec(name) ?? [];
     if (pid === undefined) continue;
     const path = `${folder}/${name}`;
-    const isLeft = itsBoot === boot ? !isAlive(Number(pid)) : await isStale(path);
+    // Another draft may be clearing away the same one.
+    const isLeft = itsBoot === boot ? !isAlive(Number(pid)) : await isStale(path).catch(() => false);
     if (isLeft) await unlink(path).catch(() => {});
-  }
-}
-
-async function bootId(): Promise<string> {
-  const text = await readFile("/proc/sys/kernel/random/boot_id", "latin1").catch(() => "0");
-  return text.replace(/[^0-9a-f]/g, "").slice(0, 12);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

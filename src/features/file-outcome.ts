@@ -31,7 +31,7 @@ export function statusFor(id: number, outcome: FileOutcome, isDetailed: boolean)
 
 const errors: Readonly<Record<number, string>> = {
   [GioError.NOT_FOUND]: "folder is not there",
-  [GioError.EXISTS]: "too many files of that name",
+  [GioError.EXISTS]: "too many of that name, or a number used twice",
   [GioError.NOT_DIRECTORY]: "something that is no folder is in the way",
   [GioError.FILENAME_TOO_LONG]: "name too long",
   [GioError.INVALID_FILENAME]: "name not allowed",

@@ -27,11 +27,3 @@ export function askForPriority(log: Log): void {
     log.debug(`priority: left as it is: ${describeError(error)}`);
   }
 }
-
-/** Resolves when the signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}

@@ -1,5 +1,6 @@
 // `tsvdagent daemon`: the ports and the rules, for whichever session is on the screen.
 import type { Socket } from "node:net";
+import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
 import { watchForClockJumps } from "../support/clock-jump.ts";
 import type { Config } from "../support/config-schema.ts";
@@ -17,7 +18,7 @@ import { ServiceManager } from "../system/service-manager.ts";
 import { VERSION } from "../version.ts";
 import { nothingCounted } from "./clipboard-counts.ts";
 import type { CommandLine } from "./command-line.ts";
-import { aborted, askForPriority, type ProgramContext } from "./context.ts";
+import { askForPriority, type ProgramContext } from "./context.ts";
 import { ControlError, ControlServer } from "./control-server.ts";
 import { DaemonGuestShare } from "./daemon-guest-share.ts";
 import { DaemonHalf } from "./daemon-half.ts";

@@ -28,9 +28,15 @@ export interface FoundDesktop {
 
 /**
  * Sleeps until the user has a session with an X server that answers. What wakes it are logind's signals and new X
- * sockets; nothing is polled, and no bus is held once it is found. Undefined when the signal is aborted.
+ * sockets; nothing is polled, and no bus is held once it is found. A display of `refused` is taken only where there is no other: a
+ * user manager may remember one that is somebody else's by now. Undefined when the signal is aborted.
  */
-export async function findDesktop(clock: Clock, log: Log, signal: AbortSignal): Promise<FoundDesktop | undefined> {
+export async function findDesktop(
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+  refused: ReadonlySet<string>,
+): Promise<FoundDesktop | undefined> {
   const uid = process.getuid?.() ?? 0;
   await using system = new MessageBus({ address: systemBusAddress(), clock, log });
   await using own = userBus(clock, log);
@@ -38,15 +44,14 @@ export async function findDesktop(clock: Clock, log: Log, signal: AbortSignal): 
   const signs = new Signs();
   using _changes = logind.onChange(() => signs.give());
   using _sockets = watchSockets(() => signs.give());
-  const wake = (): void => signs.give();
-  signal.addEventListener("abort", wake);
+  using _end = onAbort(signal, () => signs.give());
   logind.start();
   const patientMs = clock.nowMs() + LOGIND_MS;
   let said = false;
   for (let look = 0; !signal.aborted; ) {
     const before = signs.count;
     const mayLook = logind.available || clock.nowMs() >= patientMs;
-    const found = mayLook ? await lookAround(uid, logind, own, log) : undefined;
+    const found = mayLook ? await lookAround(uid, logind, own, log, refused) : undefined;
     if (found !== undefined) return found;
     if (mayLook && !said) log.info("no desktop yet: waiting for one");
     said ||= mayLook;
@@ -58,8 +63,12 @@ export async function findDesktop(clock: Clock, log: Log, signal: AbortSignal): 
       look = 0;
     } else await Promise.race([sleep(clock, pauseMs, signal), signs.after(before)]);
   }
-  signal.removeEventListener("abort", wake);
   return undefined;
+}
+
+function onAbort(signal: AbortSignal, call: () => void): Disposable {
+  signal.addEventListener("abort", call);
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", call) };
 }
 
 async function lookAround(
@@ -67,6 +76,7 @@ async function lookAround(
   logind: Logind,
   own: MessageBus | undefined,
   log: Log,
+  refused: ReadonlySet<string>,
 ): Promise<FoundDesktop | undefined> {
   const sessions = logind.sessionsOfUser(uid).filter(({ state }) => state !== "closing");
   // Without logind there is nobody to say that the user is not here.
@@ -75,12 +85,21 @@ async function lookAround(
   const ours = environmentOf(Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ""}`));
   const scopes = sessions.length === 0 ? [""] : sessions.map(({ scope }) => scope);
   const ofProcesses = (await Promise.all(scopes.map((scope) => environmentsOfProcesses(uid, scope)))).flat();
-  for (const environment of [manager, ...ofProcesses.reverse(), ours]) {
+  for (const environment of refusedLast([manager, ...ofProcesses.reverse(), ours], refused)) {
     const { DISPLAY } = environment;
     if (DISPLAY === undefined || !(await answers(DISPLAY))) continue;
     return { environment: { ...environment, DISPLAY }, name: sessions.at(-1)?.id ?? DISPLAY };
   }
   return undefined;
+}
+
+/** Otherwise in the same order. */
+export function refusedLast(
+  known: readonly SessionEnvironment[],
+  refused: ReadonlySet<string>,
+): readonly SessionEnvironment[] {
+  const isRefused = ({ DISPLAY = "" }: SessionEnvironment): boolean => refused.has(DISPLAY);
+  return [...known.filter((one) => !isRefused(one)), ...known.filter(isRefused)];
 }
 
 /** The user's own bus; undefined where there is none. */

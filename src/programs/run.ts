@@ -1,5 +1,6 @@
 // `tsvdagent run`: both halves in one process, joined by a duplex in memory that carries the frames of the link.
 import { type Duplex, duplexPair } from "node:stream";
+import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
 import type { Config } from "../support/config-schema.ts";
 import { ConfigError } from "../support/errors.ts";
@@ -7,7 +8,7 @@ import type { Log } from "../support/log.ts";
 import { openPort } from "../system/ports/open-port.ts";
 import { VERSION } from "../version.ts";
 import type { CommandLine } from "./command-line.ts";
-import { aborted, askForPriority, type ProgramContext } from "./context.ts";
+import { askForPriority, type ProgramContext } from "./context.ts";
 import { DaemonGuestShare } from "./daemon-guest-share.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { DaemonSharedFolder } from "./daemon-shared-folder.ts";

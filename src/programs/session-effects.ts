@@ -1,10 +1,13 @@
 // DISPLAY_CONFIG in the session: the desktop's own settings, through its own tools, loaded when a viewer first asks.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { DesktopEffects } from "../desktop/display/desktop-effects.ts";
 import type { Clock } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
+import { stateFolder } from "./state-folder.ts";
 
 type EffectsRequest = Extract<LinkControlMessage, { kind: "effects-request" }>;
 
@@ -19,6 +22,8 @@ export interface SessionEffectsOptions {
 export class SessionEffects implements AsyncDisposable {
   readonly #options: SessionEffectsOptions;
   readonly #ended = new AbortController();
+  readonly #path = join(stateFolder(), "switched-off.json");
+  #hasLookedBack = false;
   #effects: Promise<DesktopEffects> | undefined;
 
   constructor(options: SessionEffectsOptions) {
@@ -39,6 +44,13 @@ export class SessionEffects implements AsyncDisposable {
     link?.send({ kind: "effects-answer", requestId, isDone });
   }
 
+  /** There is a desktop: what an agent that was killed has left switched off is put back. */
+  async desktopConnected(): Promise<void> {
+    if (this.#hasLookedBack || !existsSync(this.#path)) return;
+    this.#hasLookedBack = true;
+    await (await this.#load()).restoreLeft();
+  }
+
   /** All as the user has it: the viewer is gone. */
   async restore(): Promise<void> {
     await (await this.#effects)?.restore();
@@ -56,7 +68,13 @@ export class SessionEffects implements AsyncDisposable {
       import("../desktop/command.ts"),
     ]).then(
       ([{ DesktopEffects }, { commandRunner }]) =>
-        new DesktopEffects(commandRunner(clock, "effects.unavailable"), windowManager, log, this.#ended.signal),
+        new DesktopEffects({
+          run: commandRunner(clock, "effects.unavailable"),
+          windowManager,
+          path: this.#path,
+          log,
+          signal: this.#ended.signal,
+        }),
     );
     return this.#effects;
   }

@@ -10,6 +10,7 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { IncomingBody, OutgoingBody } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
+import { stateFolder } from "./state-folder.ts";
 
 export interface GuestShareSettings {
   /** As in the configuration; empty: off. */
@@ -39,8 +40,7 @@ export class SessionGuestShare implements AsyncDisposable {
   /** Throws a BackendError `guest-share.*`. */
   static async start({ settings, clock, log, report }: SessionGuestShareParts): Promise<SessionGuestShare> {
     const { folders, isWritable, port } = settings;
-    const state = process.env.XDG_STATE_HOME ?? join(homedir(), ".local/state");
-    const passwordFile = join(state, "tsvdagent/guest-share-password");
+    const passwordFile = join(stateFolder(), "guest-share-password");
     const credentials = await credentialsAt(passwordFile);
     const paths = folders.map((path) => path.replace(/^~(?=\/|$)/, homedir()));
     const server = new ShareServer({ folders: paths, isWritable, credentials, clock, log });

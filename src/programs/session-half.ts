@@ -196,6 +196,7 @@ export class SessionHalf implements AsyncDisposable {
       clipboard.selections.length > 0 ? "" : "switched off",
     );
     this.#clipboard.desktopConnected(desktop.clipboard);
+    void this.#effects.desktopConnected();
     if (this.#lastConfig !== undefined) desktop.display?.request(this.#lastConfig);
   }
 

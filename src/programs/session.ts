@@ -2,11 +2,12 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { lockSession, type SessionLock } from "../desktop/session-lock.ts";
+import { aborted } from "../support/aborted.ts";
 import { sleep, systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { CommandLine } from "./command-line.ts";
-import { aborted, type ProgramContext } from "./context.ts";
+import type { ProgramContext } from "./context.ts";
 import { SessionHalf, type SessionSettings } from "./session-half.ts";
 import { joinLink } from "./session-link.ts";
 import { DEFAULT_SOCKET, sameButLog, sessionSettings, userConfig } from "./settings.ts";
@@ -47,8 +48,9 @@ export async function session(options: SessionOptions, context: ProgramContext):
   });
   // Named on the command line, or by whoever started us: then it is there for good. A user unit is started before it.
   const given = options.display ?? (process.env.INVOCATION_ID === undefined ? process.env.DISPLAY : undefined);
+  const refused = new Set<string>();
   while (!stop.aborted) {
-    const desktop = given === undefined ? await foundDesktop(log, stop) : { display: given, name: given };
+    const desktop = given === undefined ? await foundDesktop(log, stop, refused) : { display: given, name: given };
     if (desktop === undefined) return;
     const held = await locked(desktop.name, log);
     if (held.kind === "taken") {
@@ -59,17 +61,28 @@ export async function session(options: SessionOptions, context: ProgramContext):
     }
     await using _lock = held.lock;
     restart = new AbortController();
-    await serve(sessionSettings(config, desktop.display, options), options.socket ?? DEFAULT_SOCKET, log, {
-      stop: AbortSignal.any([stop, restart.signal]),
-      mayBeAway: given !== undefined,
-    });
+    const wasThere = await serve(
+      sessionSettings(config, desktop.display, options),
+      options.socket ?? DEFAULT_SOCKET,
+      log,
+      {
+        stop: AbortSignal.any([stop, restart.signal]),
+        mayBeAway: given !== undefined,
+      },
+    );
+    if (wasThere) refused.delete(desktop.display);
+    else refused.add(desktop.display);
   }
 }
 
 /** The code of the bus is loaded only where a desktop has to be looked for. */
-async function foundDesktop(log: Log, stop: AbortSignal): Promise<{ display: string; name: string } | undefined> {
+async function foundDesktop(
+  log: Log,
+  stop: AbortSignal,
+  refused: ReadonlySet<string>,
+): Promise<{ display: string; name: string } | undefined> {
   const { findDesktop } = await import("./desktop-finder.ts");
-  const found = await findDesktop(systemClock, log.of("desktop"), stop);
+  const found = await findDesktop(systemClock, log.of("desktop"), stop, refused);
   if (found === undefined) return undefined;
   // For the libraries and tools that look there.
   for (const name of ["DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY"] as const) {
@@ -101,8 +114,14 @@ interface Serving {
   readonly mayBeAway: boolean;
 }
 
-/** Resolves when it is told to stop, or the desktop is gone for good. */
-async function serve(settings: SessionSettings, path: string, log: Log, { stop, mayBeAway }: Serving): Promise<void> {
+/** Resolves when it is told to stop, or the desktop is gone for good: whether it ever was there. */
+async function serve(
+  settings: SessionSettings,
+  path: string,
+  log: Log,
+  { stop, mayBeAway }: Serving,
+): Promise<boolean> {
+  let wasThere = false;
   const gone = new AbortController();
   let absence: Disposable | undefined;
   const wait = (ms: number): void => {
@@ -111,11 +130,13 @@ async function serve(settings: SessionSettings, path: string, log: Log, { stop, 
   wait(DESKTOP_BEGINS_MS);
   const half = new SessionHalf(settings, systemClock, log, (isThere) => {
     absence?.[Symbol.dispose]();
+    wasThere ||= isThere;
     if (!isThere) wait(DESKTOP_AWAY_MS);
   });
   await using _joined = new Joined(half, path, log);
   await aborted(AbortSignal.any([stop, gone.signal]));
   absence?.[Symbol.dispose]();
+  return wasThere;
 }
 
 /** A session's half that is kept joined to the daemon. */

@@ -2,6 +2,7 @@
 // guest's port. Whatever comes from the guest is bytes for the one who is connected, and bounded.
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError, RunError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
@@ -11,7 +12,7 @@ import type { ListenAddress } from "../system/shared-folder/dav-proxy.ts";
 import { MAX_CONNECTIONS, MuxConnections } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
 import type { CommandLine } from "./command-line.ts";
-import { aborted, type ProgramContext } from "./context.ts";
+import type { ProgramContext } from "./context.ts";
 import { listenAddress } from "./settings.ts";
 
 export type ShareProxyOptions = Extract<CommandLine, { command: "share-proxy" }>["options"];

@@ -82,6 +82,16 @@ describe("row 41: GNOME", () => {
     expect(await ask(0)).toBe(1);
   });
 
+  test("all as it was when the next agent comes after one that was killed", async () => {
+    expect(await ask(ALL)).toBe(1);
+    agent.process.signal("SIGKILL");
+    await agent.process.ended;
+    await port[Symbol.asyncDispose]();
+    expect(await state()).toEqual(["'none'", "'none'", "false"]);
+    await startTheAgent();
+    await until("all to be as it was", async () => (await state()).join() === "'stretched','grayscale',true", 10_000);
+  });
+
   test("all as it was when the agent ends", async () => {
     expect(await ask(WALLPAPER)).toBe(1);
     await agent[Symbol.asyncDispose]();

@@ -4,20 +4,18 @@ import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import { DisplayConfigFlag } from "../../wire/display-config.ts";
 import type { RunCommand } from "../command.ts";
+import { keepSwitchedOff, leftSwitchedOff, type Setting, type SwitchedOff } from "./switched-off.ts";
 
-/** One setting of a desktop, by its tool. */
-interface Setting {
-  readonly name: string;
-  /** The value as the tool prints it; undefined: it is not set. */
-  get(): Promise<string | undefined>;
-  disable(): Promise<void>;
-  restore(value: string | undefined): Promise<void>;
+/** A setting, and its value when it is off. */
+interface Effect {
+  readonly setting: Setting;
+  readonly off: string;
 }
 
 interface DesktopKind {
   /** How its window manager calls itself. */
   readonly windowManager: RegExp;
-  settings(flag: number): Promise<readonly Setting[]>;
+  effects(flag: number): Promise<readonly Effect[]>;
 }
 
 const { DISABLE_WALLPAPER, DISABLE_FONT_SMOOTH, DISABLE_ANIMATION, SET_COLOR_DEPTH } = DisplayConfigFlag;
@@ -25,20 +23,33 @@ const effects = [DISABLE_WALLPAPER, DISABLE_FONT_SMOOTH, DISABLE_ANIMATION] as c
 /** Monitors times workspaces. */
 const MAX_WALLPAPERS = 256;
 
+export interface DesktopEffectsParts {
+  readonly run: RunCommand;
+  /** What the window manager calls itself, if there is one. */
+  readonly windowManager: () => Promise<string | undefined>;
+  /** The file that says what is switched off, as long as something is. */
+  readonly path: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
 export class DesktopEffects {
-  readonly #run: RunCommand;
-  readonly #windowManager: () => Promise<string | undefined>;
+  readonly #parts: DesktopEffectsParts;
   readonly #log: Log;
-  readonly #signal: AbortSignal;
-  /** What is switched off, and how it was before. */
-  readonly #disabled = new Map<number, { readonly setting: Setting; readonly before: string | undefined }[]>();
+  #switchedOff: readonly SwitchedOff[] = [];
   #working: Promise<unknown> = Promise.resolve();
 
-  constructor(run: RunCommand, windowManager: () => Promise<string | undefined>, log: Log, signal: AbortSignal) {
-    this.#run = run;
-    this.#windowManager = windowManager;
-    this.#log = log;
-    this.#signal = signal;
+  constructor(parts: DesktopEffectsParts) {
+    this.#parts = parts;
+    this.#log = parts.log;
+  }
+
+  /** Before any request: what an agent that was killed has left switched off is as the user has it. */
+  restoreLeft(): Promise<void> {
+    return this.#next(async () => {
+      this.#switchedOff = await leftSwitchedOff(this.#parts.path);
+      for (const effect of effects) await this.#enable(effect);
+    });
   }
 
   /** What is flagged is off after this, and all else as the user has it. Throws a BackendError `effects.unavailable`. */
@@ -67,8 +78,8 @@ export class DesktopEffects {
   }
 
   async #disable(effect: number): Promise<void> {
-    if (this.#disabled.has(effect)) return;
-    const windowManager = await this.#windowManager();
+    if (this.#switchedOff.some((one) => one.effect === effect)) return;
+    const windowManager = await this.#parts.windowManager();
     const kind = this.#kinds.find((one) => one.windowManager.test(windowManager ?? ""));
     if (kind === undefined) {
       throw new BackendError(
@@ -76,85 +87,107 @@ export class DesktopEffects {
         `no settings known of ${windowManager ?? "a desktop without a name"}`,
       );
     }
-    const changed: { setting: Setting; before: string | undefined }[] = [];
-    this.#disabled.set(effect, changed);
-    for (const setting of await kind.settings(effect)) {
-      const before = await setting.get();
-      await setting.disable();
-      changed.push({ setting, before });
-      this.#log.info(`${setting.name} switched off for the viewer`);
+    const effects = await kind.effects(effect);
+    if (effects.length === 0) throw new BackendError("effects.unavailable", "the desktop has no such setting");
+    try {
+      for (const { setting, off } of effects) await this.#switchOff(effect, setting, off);
+    } catch (error) {
+      // Done by half is not done.
+      await this.#enable(effect);
+      throw error;
     }
-    if (changed.length === 0) throw new BackendError("effects.unavailable", "the desktop has no such setting");
+  }
+
+  async #switchOff(effect: number, setting: Setting, off: string): Promise<void> {
+    const others = this.#switchedOff;
+    // Kept before it is off: of a kill in between nothing is left that nobody knows of.
+    await this.#keep([...others, { effect, setting, before: (await this.#get(setting)) ?? null }]);
+    try {
+      await this.#set(setting, off);
+    } catch (error) {
+      await this.#keep(others);
+      throw error;
+    }
+    this.#log.info(`${nameOf(setting)} switched off for the viewer`);
   }
 
   async #enable(effect: number): Promise<void> {
-    const changed = this.#disabled.get(effect) ?? [];
-    this.#disabled.delete(effect);
-    for (const { setting, before } of changed) {
+    for (const one of this.#switchedOff.filter((each) => each.effect === effect)) {
+      const { setting, before } = one;
       try {
-        await setting.restore(before);
-        this.#log.info(`${setting.name} as it was`);
+        if (before === null) await this.#tool("xfconf-query", ["-c", setting.group, "-p", setting.key, "-r"]);
+        else await this.#set(setting, before);
+        this.#log.info(`${nameOf(setting)} as it was`);
+        await this.#keep(this.#switchedOff.filter((each) => each !== one));
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
-        this.#log.warn(`${setting.name} stays switched off: ${describeError(error)}`);
+        this.#log.warn(`${nameOf(setting)} stays switched off: ${describeError(error)}`);
       }
+    }
+  }
+
+  /** What the next to come would have to put back. */
+  async #keep(switchedOff: readonly SwitchedOff[]): Promise<void> {
+    this.#switchedOff = switchedOff;
+    try {
+      await keepSwitchedOff(this.#parts.path, switchedOff);
+    } catch (error) {
+      this.#log.warn(`${this.#parts.path}: ${describeError(error)}: what is switched off stays so if we are killed`);
     }
   }
 
   readonly #kinds: readonly DesktopKind[] = [
     {
-      windowManager: /^(GNOME Shell|Mutter)/,
-      settings: async (effect) => [
+      // Cinnamon's is "Mutter (Muffin)", and looks elsewhere.
+      windowManager: /^(GNOME Shell|Mutter(?! \(Muffin\)))/,
+      effects: async (effect) => [
         effect === DISABLE_WALLPAPER
-          ? this.#gsetting("org.gnome.desktop.background", "picture-options", "'none'")
+          ? gsetting("org.gnome.desktop.background", "picture-options", "'none'")
           : effect === DISABLE_FONT_SMOOTH
-            ? this.#gsetting("org.gnome.desktop.interface", "font-antialiasing", "'none'")
-            : this.#gsetting("org.gnome.desktop.interface", "enable-animations", "false"),
+            ? gsetting("org.gnome.desktop.interface", "font-antialiasing", "'none'")
+            : gsetting("org.gnome.desktop.interface", "enable-animations", "false"),
       ],
     },
     {
       windowManager: /^Xfwm4/,
-      settings: async (effect) => {
-        if (effect === DISABLE_FONT_SMOOTH) return [this.#xfconf("xsettings", "/Xft/Antialias", "int", "0")];
-        if (effect === DISABLE_ANIMATION) return [this.#xfconf("xsettings", "/Gtk/EnableAnimations", "bool", "false")];
+      effects: async (effect) => {
+        if (effect === DISABLE_FONT_SMOOTH) return [xfconf("xsettings", "/Xft/Antialias", "int", "0")];
+        if (effect === DISABLE_ANIMATION) return [xfconf("xsettings", "/Gtk/EnableAnimations", "bool", "false")];
         // One for each monitor and workspace.
         const listed = await this.#tool("xfconf-query", ["-c", "xfce4-desktop", "-l"]);
         const styles = listed.split("\n").filter((line) => /^\/backdrop\/\S+\/image-style$/.test(line));
-        return styles.slice(0, MAX_WALLPAPERS).map((path) => this.#xfconf("xfce4-desktop", path, "int", "0"));
+        return styles.slice(0, MAX_WALLPAPERS).map((path) => xfconf("xfce4-desktop", path, "int", "0"));
       },
     },
   ];
 
-  #gsetting(schema: string, key: string, off: string): Setting {
-    return {
-      name: `${schema} ${key}`,
-      get: async () => (await this.#tool("gsettings", ["get", schema, key])).trim(),
-      disable: async () => void (await this.#tool("gsettings", ["set", schema, key, off])),
-      restore: async (value) => void (await this.#tool("gsettings", ["set", schema, key, value ?? ""])),
-    };
+  /** Undefined: it is not set, which only xfconf knows. */
+  async #get({ tool, group, key }: Setting): Promise<string | undefined> {
+    if (tool === "gsettings") return (await this.#tool(tool, ["get", group, key])).trim();
+    const { code, stdout } = await this.#parts.run(tool, ["-c", group, "-p", key], this.#parts.signal);
+    return code === 0 ? stdout.trim() : undefined;
   }
 
-  #xfconf(channel: string, path: string, type: string, off: string): Setting {
-    const at = ["-c", channel, "-p", path];
-    const set = async (value: string): Promise<void> =>
-      void (await this.#tool("xfconf-query", [...at, "-n", "-t", type, "-s", value]));
-    return {
-      name: `${channel} ${path}`,
-      get: async () => {
-        const { code, stdout } = await this.#run("xfconf-query", at, this.#signal);
-        return code === 0 ? stdout.trim() : undefined;
-      },
-      disable: () => set(off),
-      restore: async (value) => {
-        if (value === undefined) await this.#tool("xfconf-query", [...at, "-r"]);
-        else await set(value);
-      },
-    };
+  async #set({ tool, group, key, type }: Setting, value: string): Promise<void> {
+    if (tool === "gsettings") await this.#tool(tool, ["set", group, key, value]);
+    else await this.#tool(tool, ["-c", group, "-p", key, "-n", "-t", type, "-s", value]);
   }
 
   async #tool(command: string, args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.#run(command, args, this.#signal);
+    const { code, stdout, stderr } = await this.#parts.run(command, args, this.#parts.signal);
     if (code === 0) return stdout;
     throw new BackendError("effects.unavailable", `${command}: ${stderr.trim().split("\n", 1).join("").slice(0, 200)}`);
   }
+}
+
+function gsetting(group: string, key: string, off: string): Effect {
+  return { setting: { tool: "gsettings", group, key, type: "" }, off };
+}
+
+function xfconf(group: string, key: string, type: string, off: string): Effect {
+  return { setting: { tool: "xfconf-query", group, key, type }, off };
+}
+
+function nameOf({ group, key }: Setting): string {
+  return `${group} ${key}`;
 }

@@ -119,9 +119,12 @@ async function copy(path: SharePath, target: Place, tree: SharedTree, isDeep: bo
   await using handle = await tree.open(path);
   const stats = await handle.stat();
   if (stats.isDirectory()) return await copyFolder(path, handle, target.path, tree, isDeep);
-  const draft = await openDraft(target.folder, stats.mode & 0o777);
+  const mode = stats.mode & 0o777;
+  // It is opened once more to be written, which a file that is read only does not suffer.
+  const draft = await openDraft(target.folder, mode | 0o200);
   try {
     await copyFile(pathOf(handle), pathOf(draft.handle), constants.COPYFILE_FICLONE);
+    await draft.handle.chmod(mode);
     await draft.replace(target.name);
   } finally {
     await draft.discard();

@@ -84,8 +84,22 @@ export async function sendPage(
   response.setHeader("Content-Type", "text/html; charset=utf-8");
   if (isHead) return void response.writeHead(200).end();
   const entries = tree.entries(path);
-  // What cannot be listed is found out before anything is said.
-  const first = await entries.next();
+  try {
+    // What cannot be listed is found out before anything is said.
+    await sendEntries(response, path, await entries.next(), entries, canUpload);
+  } finally {
+    // Whoever leaves in the middle leaves a folder open.
+    await entries.return(undefined);
+  }
+}
+
+async function sendEntries(
+  response: ServerResponse,
+  path: SharePath,
+  first: IteratorResult<Entry>,
+  entries: AsyncGenerator<Entry>,
+  canUpload: boolean,
+): Promise<void> {
   response.writeHead(200);
   const title = path.length === 0 ? "Shared folders" : hrefText(path);
   let text = `<!DOCTYPE html>
@@ -110,10 +124,15 @@ export async function sendPage(
 
 function row(path: SharePath, { name, stats }: Entry): string {
   const isFolder = stats.isDirectory();
-  const date = new Date(Number(stats.mtimeMs)).toISOString().slice(0, 16).replace("T", " ");
   const size = isFolder ? "" : sizeText(Number(stats.size));
   const href = hrefOf([...path, name], isFolder).replaceAll("'", "%27");
-  return `<tr><td><a href="${href}">${htmlText(name)}${isFolder ? "/" : ""}</a></td><td>${size}</td><td>${date}</td></tr>\n`;
+  return `<tr><td><a href="${href}">${htmlText(name)}${isFolder ? "/" : ""}</a></td><td>${size}</td><td>${dateText(Number(stats.mtimeMs))}</td></tr>\n`;
+}
+
+/** Empty for what no calendar has. */
+function dateText(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, 16).replace("T", " ");
 }
 
 function sizeText(bytes: number): string {

@@ -31,6 +31,7 @@ const MAX_WRONG_PASSWORDS = 16;
 const MAX_HEADER_BYTES = 64 * 1024;
 
 const READING = ["OPTIONS", "GET", "HEAD", "PROPFIND"];
+const SLOW = ["COPY", "MOVE", "DELETE"];
 const WRITING = ["PUT", "PROPPATCH", "MKCOL", "DELETE", "COPY", "MOVE", "LOCK", "UNLOCK"];
 
 export interface ShareServerOptions {
@@ -131,6 +132,10 @@ export class ShareServer implements Disposable {
     } else if (!READING.includes(method)) {
       throw new DavError(501, "there is no such method here");
     }
+    // A file's go-ahead comes when it is known to have a place; what else has a body is small.
+    if (request.headers.expect !== undefined && method !== "PUT") response.writeContinue();
+    // A large tree takes its time, in which nothing is said; the answer's end sets the clock of silence again.
+    if (SLOW.includes(method)) request.socket.setTimeout(0);
     const bare = { request, response, path, isFolderUrl: url.endsWith("/"), tokens: new Set<string>() };
     return this.#act({ ...bare, tokens: await this.#checkIf(bare) });
   }

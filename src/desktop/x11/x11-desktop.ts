@@ -1,6 +1,7 @@
 // The X server as the session's desktop, for as long as the session runs: connected, lost, connected again.
 import type x11 from "x11";
 import type { DesktopClipboard, DesktopClipboardEvents } from "../../features/desktop-clipboard.ts";
+import { aborted } from "../../support/aborted.ts";
 import { type Clock, sleep } from "../../support/clock.ts";
 import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
@@ -148,7 +149,7 @@ export class X11Desktop implements AsyncDisposable {
       windowManager: () => windowManagerName(x),
     });
     follower?.changed();
-    await Promise.race([x.closed, aborted(signal)]);
+    await aborted(signal, x.closed);
     subscription[Symbol.dispose]();
     this.#wire = undefined;
     this.#events.lost();
@@ -193,11 +194,4 @@ export class X11Desktop implements AsyncDisposable {
       signal.removeEventListener("abort", hangUp);
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,4 +1,5 @@
 // A message bus for as long as somebody wants it: connected, lost, connected again; no call without an end.
+import { aborted } from "../aborted.ts";
 import { type Clock, sleep } from "../clock.ts";
 import { BackendError, describeError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -342,11 +343,4 @@ function ownerRule(name: string): SignalRule {
 
 function lost(): BackendError {
   return new BackendError("bus.lost", "the message bus is gone");
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -11,7 +11,7 @@ import type { WatchedWindows } from "./watched-windows.ts";
 
 /** An application that takes nothing for this long is taken for dead. */
 const IDLE_MS = 5000;
-/** Pairs of one MULTIPLE request that are looked at. */
+/** Pairs of one MULTIPLE request that are converted; the rest is refused. */
 const MAX_MULTIPLE = 64;
 const NOBODY = 0;
 const CURRENT_TIME = 0;
@@ -186,11 +186,13 @@ export class SelectionServer implements Disposable {
       for (const part of parts) await part[Symbol.asyncDispose]();
     };
     try {
-      for (let at = 0; at + 1 < Math.min(pairs.length, 2 * MAX_MULTIPLE); at += 2) {
+      for (let at = 0; at + 1 < pairs.length; at += 2) {
         const [target, into] = [pairs[at] ?? 0, pairs[at + 1] ?? 0];
-        const nested = target === this.#atoms.MULTIPLE || into === 0;
+        const isPassedOver = at >= 2 * MAX_MULTIPLE || target === this.#atoms.MULTIPLE || into === 0;
         const request = { kind: "selection-request", time: 0, requestor, selection, target, property: into } as const;
-        const part = nested ? undefined : await this.#convert(offer, request, target, into).catch(() => undefined);
+        const part = isPassedOver
+          ? undefined
+          : await this.#convert(offer, request, target, into).catch(() => undefined);
         if (part === undefined) pairs[at + 1] = 0;
         else parts.push(part);
       }

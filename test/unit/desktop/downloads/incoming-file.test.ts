@@ -73,3 +73,22 @@ test("what killed processes have left goes with the next file, and nothing else 
   const kept = [ofThis, ofOther, ...users, "new", `.tsvdagent-${bootId}-${DEAD_PID}-1.part`];
   expect(here()).toEqual(kept.sort());
 });
+
+test("many that begin at once clear the same leftovers away without harm to any", async () => {
+  for (let n = 0; n < 200; n++) {
+    const path = join(folder, `.tsvdagent-0123456789ab-1-${n.toString(16)}.part`);
+    writeFileSync(path, "");
+    utimesSync(path, new Date(0), new Date(0));
+  }
+  const files = await Promise.all(Array.from({ length: 16 }, (_, n) => IncomingFile.create(folder, [`f${n}`])));
+  for (const file of files) await file.keep();
+  for (const file of files) await file[Symbol.asyncDispose]();
+  expect(here()).toHaveLength(16);
+});
+
+test("one that cannot be given its name leaves no empty file of that name", async () => {
+  await using file = await IncomingFile.create(folder, ["a.txt"]);
+  for (const name of here()) rmSync(join(folder, name));
+  await expect(file.keep()).rejects.toThrow();
+  expect(here()).toEqual([]);
+});

@@ -84,6 +84,15 @@ const openFiles = (): string[] =>
     })
     .filter((path) => path.startsWith(dir.join("p/")));
 
+const openFolders = (): number =>
+  readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === dir.join("p");
+    } catch {
+      return false;
+    }
+  }).length;
+
 function ask(
   method: string,
   path: string,
@@ -237,6 +246,17 @@ describe("what is refused", () => {
   });
 });
 
+test.each(["PROPFIND", "PROPPATCH", "LOCK", "MKCOL"])(
+  "%s, whose body is small, has its go-ahead as soon as it may ask at all",
+  async (method) => {
+    const { socket, heard } = await raw(head(method, "/p/new", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    await until("the go-ahead", () => heard().startsWith("HTTP/1.1 100 Continue\r\n\r\n"), 5000, 2);
+    socket.write("12345");
+    await until("the answer", () => /HTTP\/1\.1 4\d\d /.test(heard()), 5000, 2);
+    socket.destroy();
+  },
+);
+
 describe("what is written", () => {
   test.each([true, false])(
     "is there when it is whole; broken off, the old one stays and nothing is left (files without a name: %s)",
@@ -268,6 +288,13 @@ describe("what is written", () => {
     expect(await copied("d")).toBe(204);
     expect(statSync(dir.join("p/d")).isFile()).toBe(true);
     expect(readdirSync(dir.join("p")).sort()).toEqual(["d", "f", "g", "h"]);
+  });
+
+  test("a file that is read only is copied, and its copy is read only, too", async () => {
+    writeFileSync(dir.join("p/f"), "mine", { mode: 0o444 });
+    expect((await ask("COPY", "/p/f", { headers: { Destination: "/p/g" } })).status).toBe(201);
+    expect(readFileSync(dir.join("p/g"), "utf8")).toBe("mine");
+    expect(statSync(dir.join("p/g")).mode & 0o777).toBe(0o444);
   });
 
   test("two at once do not mix, the last that is whole stays", async () => {
@@ -318,6 +345,17 @@ describe("what is read", () => {
     await closed(socket);
     expect(heard()).toMatch(/^HTTP\/1\.1 200 /);
     expect(heard().length).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test("a browser that leaves in the middle of a page leaves no folder open", async () => {
+    for (let n = 0; n < 1500; n++) writeFileSync(dir.join(`p/${n}${"x".repeat(200)}`), "");
+    await ask("GET", "/");
+    for (let n = 0; n < 20; n++) {
+      const { socket } = await raw(head("GET", "/p/", ""));
+      await once(socket, "readable");
+      socket.destroy();
+    }
+    await until("all of them to be closed", () => openFolders() === 0, 5000, 5);
   });
 
   test("a client that leaves in the middle costs nothing: the file is closed, the next is served", async () => {
