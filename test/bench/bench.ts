@@ -77,7 +77,7 @@ async function measureAll(
   sides: Sides,
   { only, runs, sizesMib, idleSeconds, pair, proxy }: BenchOptions,
 ): Promise<{ readonly results: readonly Series[]; readonly aborted: boolean }> {
-  const clipboard = { runs, sizesMib, path: proxy ? "proxy" : "direct" } as const;
+  const clipboard = { runs, sizesMib, path: proxy ? "proxy" : "direct", isPair: pair } as const;
   const results: Series[] = [];
   try {
     if (only.has("start")) results.push(...(await measureStart(sides, runs)));
@@ -111,7 +111,8 @@ Ours: ${pair ? "daemon and session, two processes" : "the one process of `run`; 
 Start: from the first process; theirs has two, the second started as soon as the first listens.
 Resize: through a proxy that cuts the millimetres out of the viewer's messages, for both: theirs takes none with them.
 Texts: ${proxy ? "through the same proxy" : "the viewer is connected directly, no proxy"}, for both; viewer → guest from the start to the end of xclip in
-the guest, guest → viewer from the viewer's request to the last byte; every text is checked by its md5.
+the guest, guest → viewer from the viewer's request to the last byte; every text and picture is checked by its md5. CPU and
+peak of memory: of all processes of an agent together, from before the copy to the end of the paste.
 Files: from the drop to the viewer's last word on the last of them; every file is checked by its md5.
 Guest's folder: theirs is \`rclone serve webdav\`; from the start of curl to its end, both on the loopback, over files alike.
 Idle: one sample of both at the same time, a viewer connected. PSS counts a page shared by n processes as 1/n, RSS in

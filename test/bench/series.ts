@@ -17,7 +17,7 @@ export interface Series {
   readonly name: string;
   readonly what: string;
   /** Of the samples: less is better in all of them. */
-  readonly unit: "ms" | "MiB" | "voluntary" | "files";
+  readonly unit: "ms" | "s" | "MiB" | "voluntary" | "files";
   readonly goal?: Goal;
   readonly samples: Readonly<Record<AgentName, number[]>>;
   /** Runs that gave no sample, and why. */

@@ -1,7 +1,8 @@
 // Root's helper as the daemon asks it: a unit of systemd outside the daemon's sandbox, started by each connection.
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import { addAbortSignal } from "node:stream";
 import type { ShareMount } from "../../features/shared-folder.ts";
 import { BackendError } from "../../support/errors.ts";
 import { MAX_MOUNT_LINE, type MountRequest, parseMountAnswer } from "./mount-request.ts";
@@ -45,18 +46,12 @@ export class MountService {
       await once(socket, "connect", { signal }).catch((cause: unknown) => {
         throw new BackendError("mount.no-service", `nobody mounts here: ${String(cause)}`, { cause });
       });
-      socket.on("error", () => {});
-      const late = (): void => void socket.destroy();
-      signal.addEventListener("abort", late);
-      socket.write(`${JSON.stringify(request)}\n`);
-      socket.setEncoding("utf8");
-      let text = "";
-      for await (const piece of socket as AsyncIterable<string>) {
-        text += piece;
-        if (text.length > MAX_MOUNT_LINE) break;
-      }
-      signal.removeEventListener("abort", late);
-      const answer = parseMountAnswer(text);
+      const answer = parseMountAnswer(
+        await exchange(socket, request, signal).catch((cause: unknown) => {
+          const why = signal.aborted ? `no answer after ${timeoutMs / 1000} s` : String(cause);
+          throw new BackendError("mount.failed", `the helper for mounts: ${why}`, { cause });
+        }),
+      );
       if (answer === undefined) throw new BackendError("mount.failed", "the helper for mounts does not answer");
       if ("error" in answer) throw new BackendError(codeOf(answer.error.code), answer.error.detail);
       return answer.path;
@@ -64,6 +59,20 @@ export class MountService {
       socket.destroy();
     }
   }
+}
+
+/** Rejects when the helper closes too soon, or does not before the signal is aborted. */
+async function exchange(socket: Socket, request: MountRequest, signal: AbortSignal): Promise<string> {
+  socket.on("error", () => {});
+  addAbortSignal(signal, socket);
+  socket.write(`${JSON.stringify(request)}\n`);
+  socket.setEncoding("utf8");
+  let text = "";
+  for await (const piece of socket as AsyncIterable<string>) {
+    text += piece;
+    if (text.length > MAX_MOUNT_LINE) break;
+  }
+  return text;
 }
 
 const CODES = ["mount.no-davfs", "mount.no-user", "mount.not-empty", "mount.not-owned", "mount.not-allowed"] as const;
