@@ -153,7 +153,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
         fault: portFault === undefined ? null : describeError(portFault),
       },
       viewer: !hasHost ? "none" : isReadOnly === undefined ? "silent" : isReadOnly ? "read-only" : "read-write",
-      listening: (isListening ? (this.#proxy?.addresses ?? []) : []).map(({ host, port }) => `${host}:${port}`),
+      listening: isListening ? (this.#proxy?.addresses.map(addressText) ?? []) : [],
       connections: this.#proxy?.connections ?? 0,
       user: user ?? null,
       entries: this.#entries ?? null,
@@ -172,6 +172,8 @@ export class DaemonSharedFolder implements AsyncDisposable {
     const over = new AbortController();
     await Promise.race([this.#settled(), sleep(this.#options.clock, END_MS, over.signal)]);
     over.abort();
+    await this.#proxy?.[Symbol.asyncDispose]();
+    await this.#listening;
   }
 
   /** All mounts are as they are wanted, also those that another has made necessary. */
@@ -191,9 +193,12 @@ export class DaemonSharedFolder implements AsyncDisposable {
   }
 
   #input(input: SharedFolderInput): void {
-    const [state, effects] = sharedFolderStep(this.#state, input, this.#options.policy);
+    const before = this.#state;
+    const [state, effects] = sharedFolderStep(before, input, this.#options.policy);
     this.#state = state;
     for (const effect of effects) this.#act(effect);
+    if (state.user !== before.user || state.mount !== before.mount) this.#proxy?.judgeAnew();
+    this.#giveUpAddresses();
     this.#tellSession();
   }
 
@@ -221,7 +226,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       case "fall-quiet":
         this.#log.warn("the viewer has stopped answering: refused until it goes on");
         this.#share?.mux.provoke();
-        return this.#stopListening();
+        return this.#fallQuiet();
       case "mount":
         return this.#afterMounts(() => this.#mount(effect.mount));
       case "unmount":
@@ -273,24 +278,15 @@ export class DaemonSharedFolder implements AsyncDisposable {
   async #listen(epoch: number): Promise<void> {
     const share = this.#share;
     // One that was wanted for a viewer who has left meanwhile would keep the place of the next.
-    if (share === undefined || this.#proxy !== undefined || epoch !== this.#state.epoch) return;
-    const { clock, listen } = this.#options;
+    if (share === undefined || epoch !== this.#state.epoch) return;
     try {
-      const { DavProxy } = await import("../system/shared-folder/dav-proxy.ts");
-      this.#mountClient = this.#options.policy.mount ? await davfsUser() : undefined;
-      const proxy = await DavProxy.listen(share.mux, listen, {
-        mayConnect: (uid) => this.#mayConnect(uid),
-        connected: () => this.#doubtAfter(OLD_ANSWER_MS),
-        changeRefused: () => this.#doubtAfter(NEW_ANSWER_MS),
-        unanswered: () => this.#input({ kind: "viewer-froze" }),
-        clock,
-        log: this.#log,
-      });
-      if (share.over.signal.aborted) return await proxy[Symbol.asyncDispose]();
-      this.#proxy = proxy;
-      this.#log.info(`served at ${proxy.addresses.map(({ host, port }) => `${host}:${port}`).join(", ")}`);
+      this.#proxy ??= await this.#openProxy();
+      const proxy = this.#proxy;
+      if (share !== this.#share) return this.#giveUpAddresses();
+      proxy.serve(share.mux);
+      this.#log.info(`served at ${proxy.addresses.map(addressText).join(", ")}`);
       this.#input({ kind: "listening-began", epoch });
-      if (this.#options.announce) await this.#announce(proxy);
+      if (this.#options.announce) await this.#announce();
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(describeError(error));
@@ -298,10 +294,24 @@ export class DaemonSharedFolder implements AsyncDisposable {
     }
   }
 
-  /** As long as it is this one that serves. */
-  async #announce(proxy: DavProxy): Promise<void> {
+  async #openProxy(): Promise<DavProxy> {
+    const { clock, listen, policy } = this.#options;
+    const { DavProxy } = await import("../system/shared-folder/dav-proxy.ts");
+    this.#mountClient = policy.mount ? await davfsUser() : undefined;
+    return DavProxy.listen(listen, {
+      mayConnect: (uid) => this.#mayConnect(uid),
+      connected: () => this.#doubtAfter(OLD_ANSWER_MS),
+      changeRefused: () => this.#doubtAfter(NEW_ANSWER_MS),
+      unanswered: () => this.#input({ kind: "viewer-froze" }),
+      clock,
+      log: this.#log,
+    });
+  }
+
+  /** As long as it is served. */
+  async #announce(): Promise<void> {
     this.#announcement ??= await systemAnnouncement(this.#options);
-    if (this.#proxy === proxy) this.#announcement.set(proxy.addresses);
+    if (this.#state.isListening) this.#announcement.set(this.#proxy?.addresses ?? []);
   }
 
   #mayConnect(uid: number): boolean {
@@ -322,14 +332,21 @@ export class DaemonSharedFolder implements AsyncDisposable {
     const share = this.#share;
     this.#share = undefined;
     this.#entries = undefined;
-    this.#stopListening();
+    this.#fallQuiet();
     share?.mux.cutAll();
   }
 
-  #stopListening(): void {
+  #fallQuiet(): void {
+    this.#proxy?.quiet();
+    this.#announcement?.set([]);
+  }
+
+  /** Not before the mount is gone: another's server at them would be taken for the viewer's folder. */
+  #giveUpAddresses(): void {
+    const { kind } = this.#state.mount;
+    if (this.#share !== undefined || kind === "changing" || kind === "mounted") return;
     const closed = this.#proxy?.[Symbol.asyncDispose]();
     this.#proxy = undefined;
-    this.#announcement?.set([]);
     this.#listening = this.#listening.then(() => closed);
   }
 
@@ -378,8 +395,8 @@ export class DaemonSharedFolder implements AsyncDisposable {
   }
 
   #url(): string {
-    const [{ host, port } = { host: "127.0.0.1", port: 0 }] = this.#options.listen;
-    return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+    const [address] = this.#proxy?.addresses ?? this.#options.listen;
+    return address === undefined ? "" : `http://${addressText(address)}/`;
   }
 
   #mountIsGone(): void {
@@ -413,6 +430,10 @@ export class DaemonSharedFolder implements AsyncDisposable {
     if (mountSocket === undefined) throw new BackendError("mount.no-service", "it is served at another address");
     return new MountService(mountSocket);
   }
+}
+
+function addressText({ host, port }: ListenAddress): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function mountReport(mount: MountState): MountReport {

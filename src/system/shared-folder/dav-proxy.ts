@@ -17,6 +17,8 @@ const SILENCE_MS = 1500;
 const PROVOKED_SILENCE_MS = 1500;
 /** For one who is refused to read why. */
 const LAST_WORDS_MS = 2000;
+/** Of an address that is not to be had, because there is none such here. */
+const NO_SUCH_ADDRESS: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
@@ -47,27 +49,26 @@ export interface ProxyOptions {
   readonly log: Log;
 }
 
-/** Listens while it lives. */
+/** Holds its addresses while it lives, so that nobody else can stand in for it; between two viewers whoever connects is reset. */
 export class DavProxy implements AsyncDisposable {
-  readonly #mux: MuxConnections;
+  #mux: MuxConnections | undefined;
   readonly #options: ProxyOptions;
   readonly #servers: Server[] = [];
   /** Where it listens. */
   readonly addresses: ListenAddress[] = [];
-  readonly #sockets = new Set<Socket>();
+  /** Whose each is; undefined until that is found out. */
+  readonly #sockets = new Map<Socket, number | undefined>();
 
-  private constructor(mux: MuxConnections, options: ProxyOptions) {
-    this.#mux = mux;
+  private constructor(options: ProxyOptions) {
     this.#options = options;
   }
 
-  /** At all of these that there are, at least one. Throws a BackendError `shared-folder.not-listening`. */
-  static async listen(
-    mux: MuxConnections,
-    addresses: readonly ListenAddress[],
-    options: ProxyOptions,
-  ): Promise<DavProxy> {
-    const proxy = new DavProxy(mux, options);
+  /**
+   * At all of these that this machine has. Throws a BackendError `shared-folder.not-listening`, also when only one of them is
+   * another's: who asks there for the viewer's folder would be given a stranger's.
+   */
+  static async listen(addresses: readonly ListenAddress[], options: ProxyOptions): Promise<DavProxy> {
+    const proxy = new DavProxy(options);
     const failures: string[] = [];
     for (const address of addresses) {
       const server = createServer({ pauseOnConnect: true }, (socket) => void proxy.#accept(socket));
@@ -79,6 +80,10 @@ export class DavProxy implements AsyncDisposable {
         proxy.addresses.push(address);
       } catch (error) {
         failures.push(describeError(error));
+        if (!NO_SUCH_ADDRESS.has((error as NodeJS.ErrnoException).code ?? "")) {
+          await proxy[Symbol.asyncDispose]();
+          throw new BackendError("shared-folder.not-listening", describeError(error));
+        }
         options.log.info(`not at ${address.host}:${address.port}: ${describeError(error)}`);
       }
     }
@@ -90,30 +95,50 @@ export class DavProxy implements AsyncDisposable {
     return this.#sockets.size;
   }
 
+  /** From now on whoever connects is connected to this viewer. */
+  serve(mux: MuxConnections): void {
+    this.#mux = mux;
+  }
+
+  /** Nobody is served any more, until `serve`. */
+  quiet(): void {
+    this.#mux = undefined;
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+
+  /** Whoever may no longer be connected is not. */
+  judgeAnew(): void {
+    for (const [socket, uid] of this.#sockets)
+      if (uid !== undefined && !this.#options.mayConnect(uid)) socket.destroy();
+  }
+
   /** The listeners first, then the connections: whoever comes now is refused at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const socket of this.#sockets) socket.destroy();
+    this.quiet();
     await Promise.all(closed);
   }
 
   async #accept(socket: Socket): Promise<void> {
-    this.#sockets.add(socket);
     socket.on("error", () => {});
+    if (this.#mux === undefined) return void socket.resetAndDestroy();
+    this.#sockets.set(socket, undefined);
     socket.once("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
     const uid = await ownerOf(
       { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
       { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
     );
-    if (socket.destroyed) return;
+    const mux = this.#mux;
+    if (socket.destroyed || mux === undefined) return;
     if (uid === undefined || !this.#options.mayConnect(uid)) {
       this.#options.log.warn(`connection of ${uid === undefined ? "nobody we know" : `user ${uid}`} refused`);
       return this.#refuse(socket, 403, "the folder is not of your session");
     }
+    this.#sockets.set(socket, uid);
     this.#options.connected();
     try {
-      new ClientConnection(socket, this.#mux, this.#options, (status, why) => this.#refuse(socket, status, why));
+      new ClientConnection(socket, mux, this.#options, (status, why) => this.#refuse(socket, status, why));
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#options.log.warn(describeError(error));
@@ -175,7 +200,7 @@ class ClientConnection {
       data: (piece) => this.#answer(piece),
       closed: (isCut) => {
         this.#isOver = true;
-        this.#patience?.[Symbol.dispose]();
+        this.#endPatience();
         // What has come is passed on to the end; what is cut off is to be seen as such.
         if (isCut) socket.destroy();
         else backlog.end();
@@ -194,7 +219,12 @@ class ClientConnection {
     socket.on("data", (bytes: Uint8Array) => this.#received(bytes));
     socket.once("end", () => this.#end());
     socket.once("close", () => this.#end());
-    socket.resume();
+    // Nothing is gathered for a viewer that takes nothing, however many come and go. It may be that it will never take more.
+    this.#awaitAnswer();
+    void mux.drained().then(() => {
+      this.#endPatience();
+      socket.resume();
+    });
   }
 
   #received(bytes: Uint8Array): void {
@@ -240,9 +270,13 @@ class ClientConnection {
     });
   }
 
-  #answer(piece: Uint8Array): void {
+  #endPatience(): void {
     this.#patience?.[Symbol.dispose]();
     this.#patience = undefined;
+  }
+
+  #answer(piece: Uint8Array): void {
+    this.#endPatience();
     if (this.#isChanging) {
       this.#isChanging = false;
       if (FORBIDDEN.test(Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 16)).toString("latin1")))
@@ -268,7 +302,7 @@ class ClientConnection {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#patience?.[Symbol.dispose]();
+    this.#endPatience();
     this.#connection.close();
   }
 }
