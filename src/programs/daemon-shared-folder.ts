@@ -277,8 +277,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
 
   async #listen(epoch: number): Promise<void> {
     const share = this.#share;
+    const { isListening, isFrozen } = this.#state;
     // One that was wanted for a viewer who has left meanwhile would keep the place of the next.
-    if (share === undefined || epoch !== this.#state.epoch) return;
+    if (share === undefined || isListening || isFrozen || epoch !== this.#state.epoch) return;
     try {
       this.#proxy ??= await this.#openProxy();
       const proxy = this.#proxy;
