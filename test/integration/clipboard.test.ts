@@ -1,7 +1,7 @@
 // Copy and paste between applications on a real X server and a fake host: what each of them sees.
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { ClipboardType } from "../../src/wire/agent-constants.ts";
+import { AgentCap, ClipboardType } from "../../src/wire/agent-constants.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
@@ -172,6 +172,51 @@ test("row 49: a viewer that never answers refuses the paste within 5 s", async (
   expect((await paste("UTF8_STRING", sample)).equals(sample)).toBe(true);
 });
 
+test("row 50: what is asked for and not there is answered NONE, without content: nothing, another type, the viewer's own", async () => {
+  const asked = async (type: number) => {
+    host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type } });
+    const { value, data } = await host.next("CLIPBOARD");
+    return [value.type, data.length];
+  };
+  expect(await asked(TEXT)).toEqual([ClipboardType.NONE, 0]);
+  const { owner } = await applicationCopies(sample);
+  await using _ = owner;
+  expect(await asked(ClipboardType.IMAGE_PNG)).toEqual([ClipboardType.NONE, 0]);
+  expect(await asked(TEXT)).toEqual([TEXT, sample.length]);
+  await viewerCopies();
+  expect(await asked(TEXT)).toEqual([ClipboardType.NONE, 0]);
+});
+
+test("row 53: when both copy at once the viewer's is pasted, and a grab of before that is passed over", async () => {
+  const file = folder.join("copied");
+  await writeFile(file, "the guest's");
+  const owner = await copyFile(xorg.display, file);
+  await using _ = owner;
+  await host.next("CLIPBOARD_GRAB");
+  // It had not seen ours when it sent its own: both have the number 0.
+  await viewerCopies();
+  await owner.lost();
+  expect((await paste("UTF8_STRING", Buffer.from("the viewer's"))).toString()).toBe("the viewer's");
+  host.send({ name: "CLIPBOARD_GRAB", value: { selection: 0, serial: 7, types: [ClipboardType.IMAGE_PNG] } });
+  await agent.untilLogged(/grab 7 of the viewer discarded: ours is 1/);
+  expect(await clipboardTargets(xorg.display)).toContain("UTF8_STRING");
+});
+
+test("row 54: a viewer that knows neither selections nor serials gets neither, and nothing of PRIMARY", async () => {
+  const { CLIPBOARD_BY_DEMAND } = AgentCap;
+  host.layout = { selection: false, serial: false };
+  await host.connectViewer([1 << CLIPBOARD_BY_DEMAND]);
+  const file = folder.join("copied");
+  await writeFile(file, sample);
+  await using _primary = await copyFile(xorg.display, file, { selection: "primary" });
+  const { owner, grab } = await applicationCopies(sample);
+  await using _ = owner;
+  expect(grab.value.types).toEqual([TEXT]);
+  expect(sample.equals((await viewerPastes()).data)).toBe(true);
+  expect(host.unread).toEqual([]);
+  expect(host.messages.filter(({ name }) => name === "CLIPBOARD_GRAB")).toHaveLength(1);
+});
+
 test("row 51: an application that ends is told with a release; one that copies again is not", async () => {
   const { owner } = await applicationCopies(Buffer.from("one"));
   const next = await applicationCopies(Buffer.from("two"));
@@ -229,7 +274,7 @@ test("row 59: after the viewer has gone a paste is refused, not hung", async () 
   await expect(pasteToFile(xorg.display, folder.join("none"), { timeoutMs: 3000 })).rejects.toThrow(/not available/);
 });
 
-test("PRIMARY is shared beside CLIPBOARD, and not mixed up with it", async () => {
+test("row 45: PRIMARY is shared beside CLIPBOARD, and not mixed up with it", async () => {
   await viewerCopies(1);
   const file = folder.join("primary");
   const pasted = pasteToFile(xorg.display, file, { selection: "primary" });

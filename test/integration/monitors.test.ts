@@ -31,7 +31,7 @@ const shows = (display: string, wanted: string): Promise<unknown> =>
     throw new Error(`${error}: it is ${await heads(display)}`, { cause: error });
   });
 
-describe("a real viewer with four monitors", () => {
+describe("row 37: a real viewer with four monitors, and no word of the host of what is behind the outputs", () => {
   let xspice: Xspice;
   let agent: Agent;
   let viewer: SpiceClient;

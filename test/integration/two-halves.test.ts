@@ -14,6 +14,7 @@ import { monotonicMs, until } from "./peers/until.ts";
 import { startUpstreamDaemon, startUpstreamSession, UPSTREAM_VERSION } from "./peers/upstream-agent.ts";
 import { clipboardTargets, copyFile, md5OfFile, pasteToFile } from "./peers/x-clipboard.ts";
 import { pointerPosition } from "./peers/x-pointer.ts";
+import { runOn } from "./peers/x-programs.ts";
 import { readScreen } from "./peers/x-screen.ts";
 import { startXspice, type Xspice } from "./peers/xspice.ts";
 
@@ -226,6 +227,26 @@ describe("one half dies", () => {
     await everythingWorks(2000);
     await resize(900, 600);
   });
+});
+
+test("rows 34, 35: a session that is started anew is given the viewer's layout, and tells how its displays lie", async () => {
+  await ourDaemon();
+  const session = await ourSession();
+  await connected();
+  await resize(1000, 700);
+  await session.process.kill("SIGKILL");
+  await viewer.waitForNoAgent(30_000);
+  await runOn(xspice.display, "xrandr", ["--output", "qxl-0", "--mode", "1024x768"]);
+  const sinceMs = monotonicMs();
+  await ourSession();
+  await viewer.waitForMonitors([{ width: 1000, height: 700 }], { sinceMs, timeoutMs: BACK_MS });
+  await viewer.position(990, 690);
+  await until(
+    "the pointer to be in the corner",
+    async () => (await pointerPosition(xspice.display)).x === 990,
+    BACK_MS,
+  );
+  expect(await pointerPosition(xspice.display)).toMatchObject({ x: 990, y: 690 });
 });
 
 describe("without logind", () => {
