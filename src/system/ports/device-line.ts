@@ -1,7 +1,7 @@
 // A virtio port whose host comes and goes: without one it reads as ended and is hung up, and the same descriptor works again
 // with the next. What is there is read at once and in large turns: a read gives no more than a page, so that many are asked
 // for in one call.
-import { constants, readvSync, writeSync } from "node:fs";
+import { constants, readSync, readvSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { whoHolds } from "./device-holder.ts";
 import { watchEdges } from "./edges.ts";
@@ -124,7 +124,10 @@ class DeviceLine implements HostLine {
     let isAtEnd = false;
     let isDry = false;
     while (fill < READ_TURN_BYTES && !isAtEnd && !isDry) {
-      const step = this.#try(() => readvSync(fd, pagesOf(buffer.subarray(fill))));
+      const step = this.#try(() =>
+        // What is left after the first call is not worth as many views.
+        fill === 0 ? readvSync(fd, pagesOf(buffer)) : readSync(fd, buffer, fill, READ_TURN_BYTES - fill, null),
+      );
       if (step === "lost") return;
       if (step === undefined) isDry = true;
       else if (step === 0) isAtEnd = true;

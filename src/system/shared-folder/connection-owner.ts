@@ -27,14 +27,18 @@ export async function ownerOf(
 }
 
 async function lookUp(peer: Endpoint, own: Endpoint, lists: readonly string[]): Promise<number | undefined> {
-  const wanted = `${spelled(peer)} ${spelled(own)}`;
+  // As text, and only the lines that matter taken apart: a busy machine has thousands.
+  const wanted = [`: ${spelled(peer)} ${spelled(own)} `, `: ${MAPPED}${spelled(peer)} ${MAPPED}${spelled(own)} `];
   for (const list of lists) {
     // Without IPv6 there is no list of it.
-    const lines = (await readFile(list, "latin1").catch(() => "")).split("\n");
-    for (const line of lines) {
-      const [, local = "", remote = "", state = "", , , , uid = "", , inode = "0"] = line.trim().split(/\s+/);
-      if (`${normal(local)} ${normal(remote)}` !== wanted || !LIVING_STATES.has(state) || inode === "0") continue;
-      return Number(uid);
+    const text = await readFile(list, "latin1").catch(() => "");
+    for (const pair of wanted) {
+      for (let at = text.indexOf(pair); at >= 0; at = text.indexOf(pair, at + 1)) {
+        const [state = "", , , , uid = "", , inode = "0"] = text
+          .slice(at + pair.length, at + pair.length + REST)
+          .split(/\s+/);
+        if (LIVING_STATES.has(state) && inode !== "0") return Number(uid);
+      }
     }
   }
   return undefined;
@@ -47,12 +51,6 @@ function spelled({ address, port }: Endpoint): string {
   return `${isIPv4(plain) ? words(plain.split(".").map(Number)) : words(bytesOfIPv6(plain))}:${hexPort}`;
 }
 
-/** An IPv4 address in the list of IPv6 is the same address. */
-function normal(endpoint: string): string {
-  const mapped = `0000000000000000${words([0, 0, 0xff, 0xff])}`;
-  return endpoint.startsWith(mapped) ? endpoint.slice(mapped.length) : endpoint;
-}
-
 function words(bytes: readonly number[]): string {
   const view = new DataView(new ArrayBuffer(bytes.length));
   for (const [at, byte] of bytes.entries()) view.setUint8(at, byte);
@@ -63,6 +61,11 @@ function words(bytes: readonly number[]): string {
   }
   return text;
 }
+
+/** What stands before an IPv4 address in the list of IPv6. */
+const MAPPED = `0000000000000000${words([0, 0, 0xff, 0xff])}`;
+/** Of a line, more than is behind the addresses and in front of the inode. */
+const REST = 120;
 
 function bytesOfIPv6(address: string): number[] {
   const [left = "", right] = address.replace(/%.*$/, "").split("::");

@@ -1,0 +1,59 @@
+// Whose connection it is, as the kernel's list of sockets says it.
+import { writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ownerOf } from "../../../../src/system/shared-folder/connection-owner.ts";
+import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
+
+let dir: TempDir;
+
+beforeEach(() => {
+  dir = makeTempDir("sockets");
+});
+
+afterEach(() => dir[Symbol.dispose]());
+
+const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+const line = (local: string, remote: string, state: string, uid: number, inode: number): string =>
+  `${"   7: "}${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000 ${String(uid).padStart(5)}        0 ${inode} 1 0000000049eabd6f 20 4 30 10 -1\n`;
+
+async function owner(tcp: readonly string[], tcp6: readonly string[] = []): Promise<number | undefined> {
+  writeFileSync(dir.join("tcp"), HEAD + tcp.join(""));
+  writeFileSync(dir.join("tcp6"), HEAD + tcp6.join(""));
+  // 0x9C40 and 0x2673.
+  const [peer, own] = [40_000, 9843].map((port) => ({ address: "127.0.0.1", port }));
+  if (peer === undefined || own === undefined) throw new Error("two");
+  return ownerOf(peer, own, [dir.join("tcp"), dir.join("tcp6"), dir.join("none")]);
+}
+
+const [PEER, OWN] = ["0100007F:9C40", "0100007F:2673"];
+const MAPPED = "0000000000000000FFFF0000";
+
+test("the line of its own end, not of ours, of no other connection, and of none that is over", async () => {
+  const others = [
+    line(OWN, PEER, "01", 1, 11),
+    line(PEER, "0100007F:2674", "01", 2, 12),
+    line("0200007F:9C40", OWN, "01", 3, 13),
+    line(PEER, OWN, "06", 0, 0),
+  ];
+  expect(await owner([...others, line(PEER, OWN, "01", 1000, 14)])).toBe(1000);
+  expect(await owner([...others, line(PEER, OWN, "05", 1001, 15)])).toBe(1001);
+  expect(await owner(others)).toBeUndefined();
+});
+
+test("an IPv4 address in the list of IPv6 is the same address", async () => {
+  expect(await owner([], [line(`${MAPPED}${PEER}`, `${MAPPED}${OWN}`, "01", 1002, 16)])).toBe(1002);
+});
+
+test.each(["127.0.0.1", "::1"])("of a real connection over %s it is us", async (host) => {
+  const server = createServer().listen(0, host);
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = connect(port, host);
+  await new Promise((resolve) => client.once("connect", resolve));
+  const peer = { address: host, port: client.localPort ?? 0 };
+  expect(await ownerOf(peer, { address: host, port })).toBe(process.getuid?.());
+  client.destroy();
+  server.close();
+  expect(await ownerOf(peer, { address: host, port: port === 1 ? 2 : 1 })).toBeUndefined();
+});
