@@ -19,20 +19,25 @@ const FULL_BYTES = 256 * 1024;
 export async function openDeviceLine(path: string): Promise<HostLine> {
   try {
     const handle = await open(path, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOCTTY);
-    const line = new DeviceLine(handle, path);
-    try {
-      await line.watch();
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-    return line;
+    return await deviceLine(handle, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     const failure = portError(path, error);
     if (failure.code === "port.busy") failure.message += await whoHolds(path);
     throw failure;
   }
+}
+
+/** The handle is the line's from now on. Throws as `watchEdges`. */
+export async function deviceLine(handle: FileHandle, path: string): Promise<HostLine> {
+  const line = new DeviceLine(handle, path);
+  try {
+    await line.watch();
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return line;
 }
 
 class DeviceLine implements HostLine {
@@ -56,7 +61,7 @@ class DeviceLine implements HostLine {
   }
 
   async watch(): Promise<void> {
-    this.#watch = await watchEdges(this.#handle.fd, () => this.#changed());
+    this.#watch = await watchEdges(this.#handle.fd, (isHungUp) => this.#changed(isHungUp));
   }
 
   start(handlers: HostLineHandlers): void {
@@ -101,12 +106,13 @@ class DeviceLine implements HostLine {
     await this.#handle.close();
   }
 
-  #changed(): void {
+  #changed(isHungUp: boolean): void {
     if (this.#isOver || this.#handlers === undefined) return;
     const waiting = this.#queuedBytes;
     this.#flush();
     if (this.#queuedBytes < waiting) this.#taken += 1;
     if (!this.#isPaused) this.#read();
+    else if (isHungUp) this.#discard();
   }
 
   #readSoon(): void {
@@ -139,6 +145,18 @@ class DeviceLine implements HostLine {
     else if (!isDry) this.#readSoon();
   }
 
+  /** The host has gone while it was kept waiting. What it has left is for nobody, and the next one's is not to follow on it. */
+  #discard(): void {
+    const buffer = Buffer.allocUnsafeSlow(READ_TURN_BYTES);
+    let step: number | "lost" | undefined;
+    do step = this.#try(() => readvSync(this.#handle.fd, pagesOf(buffer)));
+    while (typeof step === "number" && step > 0);
+    if (step === "lost") return;
+    this.#left();
+    // The next may have come meanwhile.
+    this.#readSoon();
+  }
+
   #came(): void {
     if (this.#hasHost) return;
     this.#hasHost = true;
@@ -148,6 +166,8 @@ class DeviceLine implements HostLine {
   #left(): void {
     this.#queue = [];
     this.#queuedBytes = 0;
+    // It was that host's turn to wait, not the next one's.
+    this.#isPaused = false;
     this.#wake();
     if (!this.#hasHost) return;
     this.#hasHost = false;

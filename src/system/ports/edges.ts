@@ -7,15 +7,16 @@ const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 0x001;
 const EPOLLOUT = 0x004;
+const EPOLLHUP = 0x010;
 const EPOLLET = 0x8000_0000;
 /** `struct epoll_event` is packed on x86 only; the events come first everywhere. */
 const EVENT_BYTES = 16;
 
 /**
  * Calls back after each change of what can be read or written, a hang-up or its end, and once at first, until it is disposed
- * of. The descriptor stays the caller's. Throws a BackendError `native.*`.
+ * of; with whether it is hung up now. The descriptor stays the caller's. Throws a BackendError `native.*`.
  */
-export async function watchEdges(fd: number, changed: () => void): Promise<Disposable> {
+export async function watchEdges(fd: number, changed: (isHungUp: boolean) => void): Promise<Disposable> {
   const system = await libc();
   const epoll = system.epollCreate(EPOLL_CLOEXEC);
   const events = new Uint8Array(EVENT_BYTES);
@@ -32,9 +33,9 @@ export async function watchEdges(fd: number, changed: () => void): Promise<Dispo
   const wait = (): void => {
     poller.once("readable", (error) => {
       if (isOver || error !== null) return;
-      system.epollWait(epoll, events, 1, 0);
+      const isTold = system.epollWait(epoll, events, 1, 0) > 0;
       wait();
-      changed();
+      changed(isTold && (new DataView(events.buffer).getUint32(0, isLittleEndian) & EPOLLHUP) !== 0);
     });
   };
   wait();

@@ -19,7 +19,7 @@ export interface HostLine extends AsyncDisposable {
   readonly taken: number;
   /** Resolves when the line takes more, or the host is gone. */
   drained(): Promise<void>;
-  /** Lets the host wait, until `resume`. Its leaving may be noticed only then. */
+  /** Lets the host wait, until `resume` or until it leaves, which may be noticed only at `resume`. */
   pause(): void;
   resume(): void;
 }

@@ -145,6 +145,8 @@ export class MuxConnections {
   cutAll(): void {
     const all = [...this.#open.values()];
     this.#open.clear();
+    // The line waits no longer for this one's sake.
+    this.#isPaused = false;
     for (const receiver of all) receiver.closed(true);
   }
 
