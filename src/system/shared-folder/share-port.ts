@@ -1,5 +1,5 @@
 // The port of the viewer's folder, held from the moment it is there: the viewer offers files to copy only while it is.
-import { watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Clock, sleep } from "../../support/clock.ts";
@@ -12,6 +12,7 @@ import { openSocketLine } from "../ports/socket-line.ts";
 /** Pauses between tries, doubling. A port that is not there is waited for without. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 10_000;
+const NOTHING_THERE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 
 export interface SharePortHandlers {
   hostCame(line: HostLine): void;
@@ -77,10 +78,12 @@ export class SharePort implements AsyncDisposable {
         this.#fault = error;
         if (error.code === "port.missing") {
           if (isNews) this.#log.info(`${describeError(error)}: waiting for it`);
-          await appeared(this.path, signal);
-          continue;
-        }
-        if (isNews) this.#log.warn(`${describeError(error)}: trying again`);
+          // Whatever is there but cannot be had is tried now and then.
+          if (NOTHING_THERE.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "")) {
+            await appeared(this.path, this.#clock, signal);
+            continue;
+          }
+        } else if (isNews) this.#log.warn(`${describeError(error)}: trying again`);
       }
       await sleep(this.#clock, pauseMs, signal);
       pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
@@ -94,8 +97,9 @@ export class SharePort implements AsyncDisposable {
     this.#tried();
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#letGo = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
+        this.#letGo = () => resolve();
+        signal.addEventListener("abort", this.#letGo);
+        if (signal.aborted) return resolve();
         line.start({
           hostCame: () => this.#handlers.hostCame(line),
           data: (bytes) => this.#handlers.data(bytes),
@@ -104,6 +108,7 @@ export class SharePort implements AsyncDisposable {
         });
       });
     } finally {
+      signal.removeEventListener("abort", this.#letGo);
       this.#isHeld = false;
     }
   }
@@ -121,12 +126,18 @@ async function openLine(path: string, signal: AbortSignal): Promise<HostLine> {
   return openDeviceLine(path);
 }
 
-/** Resolves when there is something at the path, or something has changed in the nearest folder that there is. */
-async function appeared(path: string, signal: AbortSignal): Promise<void> {
+/** Resolves when there may be something at the path: something has changed in the nearest folder that there is. */
+async function appeared(path: string, clock: Clock, signal: AbortSignal): Promise<void> {
   let folder = dirname(path);
   while (folder !== "/" && !(await isThere(folder))) folder = dirname(folder);
+  let watcher: FSWatcher;
+  try {
+    watcher = watch(folder);
+  } catch {
+    // Not ours to read, gone again, or the user has no watch left.
+    return sleep(clock, RETRY_MAX_MS, signal);
+  }
   await new Promise<void>((resolve) => {
-    const watcher = watch(folder);
     const done = (): void => {
       watcher.close();
       signal.removeEventListener("abort", done);
