@@ -7,6 +7,9 @@ type BodyMessage = Extract<LinkMessage, { readonly kind: `body-${string}` }>;
 /** What the halves say to each other, whatever it looks like on the wire. */
 export type LinkControlMessage = Exclude<LinkMessage, BodyMessage | GreetingMessage | PlainContentMessage>;
 
+/** Which half we are. */
+export type LinkRole = "daemon" | "session";
+
 /** A body of ours: name it in a message, then write it. */
 export interface OutgoingBody {
   readonly id: number;

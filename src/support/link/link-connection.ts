@@ -13,7 +13,7 @@ import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from
 import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
+import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, LinkRole, OutgoingBody } from "./dialect.ts";
 import { ExtendedDialect } from "./extended-dialect.ts";
 import { PlainDialect } from "./plain-dialect.ts";
 
@@ -30,7 +30,7 @@ const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 const MAX_UNREAD_FRAMES = 16 * 1024;
 
 export interface LinkOptions {
-  readonly role: "daemon" | "session";
+  readonly role: LinkRole;
   /** What we call ourselves. Upstream's session stays only with a daemon of its own version. */
   readonly version: string;
   readonly clock: Clock;
@@ -158,7 +158,7 @@ export class LinkConnection implements AsyncDisposable {
 
   #settle(dialect: typeof ExtendedDialect | typeof PlainDialect): void {
     this.#helloTimer?.[Symbol.dispose]();
-    this.#dialect = new dialect(this.#writer(), (message) => this.#handlers.message(message));
+    this.#dialect = new dialect(this.#writer(), (message) => this.#handlers.message(message), this.#options.role);
     this.#handlers.ready();
   }
 

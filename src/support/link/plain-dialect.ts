@@ -6,7 +6,7 @@ import type { LinkFrame } from "../../wire/link/frame.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import { BackendError, describeError } from "../errors.ts";
 import { SLOW_DISK_BYTES, Spool } from "../spool.ts";
-import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
+import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, LinkRole, OutgoingBody } from "./dialect.ts";
 import { PlainFileBody, PlainFiles } from "./plain-files.ts";
 import { SpooledBody } from "./spooled-body.ts";
 
@@ -39,6 +39,7 @@ interface Question extends Content {
 
 export class PlainDialect implements LinkDialect {
   readonly name = "plain";
+  readonly #role: LinkRole;
   readonly #wire: FrameWriter;
   readonly #onMessage: (message: LinkControlMessage) => void;
   /** What we asked for: answers come in the order of the questions. */
@@ -57,7 +58,8 @@ export class PlainDialect implements LinkDialect {
   #nextId = 1;
   #closed = false;
 
-  constructor(wire: FrameWriter, onMessage: (message: LinkControlMessage) => void) {
+  constructor(wire: FrameWriter, onMessage: (message: LinkControlMessage) => void, role: LinkRole) {
+    this.#role = role;
     this.#wire = wire;
     this.#onMessage = onMessage;
     this.#files = new PlainFiles((fileId) => {
@@ -173,6 +175,8 @@ export class PlainDialect implements LinkDialect {
         // Upstream's halves do not say which offer they have seen: it is taken for the last.
         return this.#onMessage({ ...message, offer: this.#offers.get(message.selection) ?? 0 });
       case "file-start":
+        // Upstream's daemon says it. Of a session it would be kept for nothing.
+        if (this.#role === "daemon") throw new DecodeError("bad-value", "file-start from a session");
         this.#files.started(message.fileId, message.size);
         return this.#onMessage(message);
       case "file-cancelled":

@@ -1,6 +1,6 @@
 // Files as upstream's halves carry them: FILE_XFER_DATA frames, each with the file's number and its size before the bytes.
 // There is no credit: what comes is kept until it is taken.
-import { ByteReader, ByteWriter } from "../../wire/bytes.ts";
+import { ByteReader, ByteWriter, DecodeError } from "../../wire/bytes.ts";
 import { bareLayout } from "../../wire/codec.ts";
 import { FILE_XFER_DATA_HEAD_SIZE, fileXferDataHead } from "../../wire/file-xfer-data.ts";
 import { BackendError } from "../errors.ts";
@@ -9,6 +9,8 @@ import type { SpooledBody } from "./spooled-body.ts";
 
 /** Of one frame, so that other frames do not wait long for it. */
 const PIECE_BYTES = 32 * 1024;
+/** Begun and not over. More than wait at a session: those beyond it refuses one by one, and says so. */
+const MAX_FILES = 110_000;
 
 interface IncomingFile {
   leftBytes: bigint;
@@ -25,8 +27,10 @@ export class PlainFiles {
     this.#openBody = openBody;
   }
 
+  /** Throws a DecodeError when there are too many. */
   started(fileId: number, size: bigint): void {
     this.over(fileId);
+    if (this.#files.size >= MAX_FILES) throw new DecodeError("bad-value", `more than ${MAX_FILES} files at once`);
     this.#files.set(fileId, { leftBytes: size, body: undefined });
   }
 

@@ -1,6 +1,8 @@
 // Rows 65, 82: files as upstream's halves carry them, and what they look like on our side.
 import { afterEach, describe, expect, it } from "vitest";
 import type { IncomingBody, LinkControlMessage } from "../../../../src/support/link/dialect.ts";
+import { PlainFiles } from "../../../../src/support/link/plain-files.ts";
+import { DecodeError } from "../../../../src/wire/bytes.ts";
 import { encodeLinkFrame, LinkFrameStream } from "../../../../src/wire/link/frame.ts";
 import { LinkType } from "../../../../src/wire/link/messages.ts";
 import { bytesOf, connectedPair, End, failure, KIB, MIB, RawEnd, scattered, settled, until } from "./link-end.ts";
@@ -127,6 +129,16 @@ describe("our daemon with upstream's session", () => {
     expect(Buffer.concat(pieces.map(({ data: bytes }) => bytes.subarray(12))).equals(content)).toBe(true);
   });
 
+  it("a file that a session begins is nothing to it, and not kept", async () => {
+    await begin("daemon");
+    raw.send({ kind: "file-start", fileId: 3, name: "a", size: 10n }, { kind: "clipboard-release", selection: 0 });
+    data(3, new Uint8Array(10));
+    raw.send({ kind: "clipboard-release", selection: 1 });
+    await until(() => end.messages.length === 2);
+    expect(end.messages.map(({ kind }) => kind)).toEqual(["clipboard-release", "clipboard-release"]);
+    expect(end.logged.lines.filter((line) => line.includes("from a session"))).toHaveLength(1);
+  });
+
   it("an empty file is one frame without bytes", async () => {
     await begin("daemon");
     end.link.openFileBody(3).end(true);
@@ -178,4 +190,15 @@ describe("our daemon with upstream's session", () => {
     const pieces = frames.filter(({ type }) => type === 10).map(({ data: bytes }) => bytes.subarray(12));
     expect(Buffer.concat(pieces).equals(scattered(300 * KIB))).toBe(true);
   });
+});
+
+it("files are begun without end: those beyond the bound are refused, and those that are over make room", () => {
+  const files = new PlainFiles(() => {
+    throw new Error("no bytes have come");
+  });
+  for (let fileId = 0; fileId < 110_000; fileId += 1) files.started(fileId, 1n);
+  expect(() => files.started(110_000, 1n)).toThrow(DecodeError);
+  files.started(5, 1n);
+  files.over(6);
+  files.started(110_000, 1n);
 });
