@@ -40,7 +40,8 @@ async function main(): Promise<void> {
     case "send": {
       const { send } = await import("./programs/send.ts");
       const say = (text: string): void => void process.stderr.write(text);
-      return send(line.options, line.operands, say, process.stderr.isTTY === true);
+      const isTerminal = process.stderr.isTTY === true;
+      return send(line.options, line.operands, { say, isTerminal, stop: programContext().stop });
     }
     case "share-proxy": {
       const { shareProxy } = await import("./programs/share-proxy.ts");

@@ -1,6 +1,6 @@
 // `tsvdagent send FILE…`: puts files of the guest into the viewer's folder, whole or not at all, and never over another.
-import { open } from "node:fs/promises";
-import { type IncomingMessage, request } from "node:http";
+import { type FileHandle, open } from "node:fs/promises";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { basename, extname } from "node:path";
 import { ConfigError, RunError } from "../support/errors.ts";
 import type { CommandLine } from "./command-line.ts";
@@ -12,19 +12,25 @@ const DEFAULT_ADDRESS = "127.0.0.1:9843";
 const MAX_NAMES = 1000;
 const IDLE_MS = 30_000;
 const PROGRESS_MS = 500;
+const STEP_BYTES = 256 * 1024;
+/** For what is left of a file that was not sent to go. */
+const CLEAN_UP_MS = 5000;
 
-/** Throws a ConfigError without files, and a RunError when one of them could not be sent: the others are, all the same. */
+/**
+ * Throws a ConfigError without files, and a RunError when one of them could not be sent: the others are, all the same. When
+ * the signal is aborted the rest is not, and nothing of a half one stays.
+ */
 export async function send(
   { address = DEFAULT_ADDRESS }: SendOptions,
   files: readonly string[],
-  say: (text: string) => void,
-  isTerminal: boolean,
+  { say, isTerminal, stop }: { say: (text: string) => void; isTerminal: boolean; stop: AbortSignal },
 ): Promise<void> {
   if (files.length === 0) throw new ConfigError("send: no FILE is given");
   const failures: string[] = [];
   for (const file of files) {
     try {
-      const name = await sendFile(address, file, isTerminal ? say : () => {});
+      if (stop.aborted) throw stopped();
+      const name = await sendFile(address, file, isTerminal ? say : () => {}, stop);
       say(`${isTerminal ? "\r\u001b[K" : ""}${file}: sent${name === basename(file) ? "" : ` as ${name}`}\n`);
     } catch (error) {
       if (isTerminal) say("\r\u001b[K");
@@ -35,7 +41,12 @@ export async function send(
 }
 
 /** What it is called there. */
-async function sendFile(address: string, file: string, say: (text: string) => void): Promise<string> {
+async function sendFile(
+  address: string,
+  file: string,
+  say: (text: string) => void,
+  stop: AbortSignal,
+): Promise<string> {
   await using handle = await open(file, "r");
   const facts = await handle.stat();
   if (!facts.isFile()) throw new RunError("not a file");
@@ -44,27 +55,52 @@ async function sendFile(address: string, file: string, say: (text: string) => vo
   const unfinished = `/.tsvdagent-${randomUUID()}.part`;
   try {
     const upload = ask(address, "PUT", unfinished, { "Content-Length": String(facts.size) });
-    let sent = 0;
-    let saidMs = 0;
-    if (facts.size > 0)
-      for await (const piece of handle.createReadStream({
-        autoClose: false,
-        end: facts.size - 1,
-      }) as AsyncIterable<Buffer>) {
-        if (!upload.request.write(piece)) await Promise.race([drained(upload.request), upload.answer]);
-        sent += piece.length;
-        if (Date.now() - saidMs < PROGRESS_MS) continue;
-        saidMs = Date.now();
-        say(`\r${file}: ${Math.floor((100 * sent) / facts.size)} % of ${(facts.size / 1e6).toFixed(1)} MB`);
-      }
-    if (sent !== facts.size) throw new RunError("it has become shorter meanwhile");
-    upload.request.end();
-    expectDone(await upload.answer);
+    const giveUp = (): void => void upload.request.destroy(stopped());
+    stop.addEventListener("abort", giveUp);
+    try {
+      await sendBytes(upload, handle, facts.size, (sent) =>
+        say(`\r${file}: ${Math.floor((100 * sent) / facts.size)} % of ${(facts.size / 1e6).toFixed(1)} MB`),
+      );
+      expectDone(await upload.answer);
+    } finally {
+      stop.removeEventListener("abort", giveUp);
+      upload.request.destroy();
+    }
     return await nameIt(address, unfinished, basename(file));
   } catch (error) {
-    await done(address, "DELETE", unfinished).catch(() => {});
+    await done(address, "DELETE", unfinished, {}, CLEAN_UP_MS).catch(() => {});
     throw error;
   }
+}
+
+/** All of the file, or as much as it takes for the viewer to refuse it. */
+async function sendBytes(upload: Upload, handle: FileHandle, size: number, tell: (sent: number) => void) {
+  let isAnswered = false;
+  let wake = (): void => {};
+  const over = (): void => {
+    isAnswered = true;
+    wake();
+  };
+  upload.answer.then(over, over);
+  upload.request.on("drain", () => wake());
+  let sent = 0;
+  let toldMs = 0;
+  while (sent < size && !isAnswered) {
+    const wanted = Math.min(STEP_BYTES, size - sent);
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, sent);
+    if (bytesRead === 0) throw new RunError("it has become shorter meanwhile");
+    sent += bytesRead;
+    if (!upload.request.write(buffer.subarray(0, bytesRead)) && !isAnswered)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    if (Date.now() - toldMs < PROGRESS_MS) continue;
+    toldMs = Date.now();
+    tell(sent);
+  }
+  if (sent === size) return void upload.request.end();
+  expectDone(await upload.answer);
+  throw new RunError("the viewer has taken only some of it");
 }
 
 /** Gives it its own name, or the next that is free. */
@@ -84,7 +120,18 @@ async function nameIt(address: string, unfinished: string, wanted: string): Prom
 
 const PRECONDITION_FAILED = 412;
 
-function ask(address: string, method: string, path: string, headers: Readonly<Record<string, string>> = {}) {
+interface Upload {
+  readonly request: ClientRequest;
+  readonly answer: Promise<number>;
+}
+
+function ask(
+  address: string,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  timeout = IDLE_MS,
+): Upload {
   const at = address.lastIndexOf(":");
   const sending = request({
     host: address.slice(0, at).replace(/^\[|\]$/g, ""),
@@ -93,7 +140,7 @@ function ask(address: string, method: string, path: string, headers: Readonly<Re
     path,
     headers: { Host: address, ...headers },
     agent: false,
-    timeout: IDLE_MS,
+    timeout,
   });
   sending.on("timeout", () => sending.destroy(new RunError("the viewer does not answer")));
   const answer = new Promise<number>((resolve, reject) => {
@@ -108,14 +155,14 @@ function ask(address: string, method: string, path: string, headers: Readonly<Re
   return { request: sending, answer };
 }
 
-async function done(address: string, method: string, path: string, headers?: Record<string, string>): Promise<number> {
-  const { request: asked, answer } = ask(address, method, path, headers);
+async function done(...asking: Parameters<typeof ask>): Promise<number> {
+  const { request: asked, answer } = ask(...asking);
   asked.end();
   return answer;
 }
 
-function drained(stream: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => stream.once("drain", () => resolve()));
+function stopped(): RunError {
+  return new RunError("stopped");
 }
 
 function expectDone(status: number): void {
