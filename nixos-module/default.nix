@@ -97,24 +97,33 @@ let
       edited (editsOf name) (builtins.readFile (source + "/${name}"))
     );
 
+  # Of a device of one's own: the daemon has no rights but those of its group.
+  ruleOfPort =
+    if lib.hasPrefix "/dev/virtio-ports/" port then
+      ''SUBSYSTEM=="virtio-ports", ATTR{name}=="${baseNameOf port}", GROUP="tsvdagent", MODE="0660"''
+    else
+      ''KERNEL=="${lib.removePrefix "/dev/" port}", GROUP="tsvdagent", MODE="0660"'';
+
   rules = pkgs.writeTextDir "lib/udev/rules.d/71-tsvdagent.rules" (
     # The device of the pointer has its rule from hardware.uinput.
     edited [
       (without ''SUBSYSTEM=="misc", KERNEL=="uinput", GROUP="uinput", MODE="0660", OPTIONS+="static_node=uinput"'')
     ] (builtins.readFile (source + "/71-tsvdagent.rules"))
+    + lib.optionalString (isOwnPort && lib.hasPrefix "/dev/" port) "${ruleOfPort}\n"
   );
 
   # What stands under [Install], which NixOS does not read.
   sessionUnit = lib.splitString "\n" (builtins.readFile (source + "/tsvdagent.service"));
-  valueIn =
+  valuesIn =
     name: lines:
     let
       found = lib.filter (lib.hasPrefix "${name}=") lines;
     in
-    if lib.length found == 1 then
-      lib.removePrefix "${name}=" (lib.head found)
+    if found != [ ] then
+      map (lib.removePrefix "${name}=") found
     else
       throw "services.tsvdagent: no line `${name}=' in packaging/systemd/tsvdagent.service";
+  valueIn = name: lines: lib.concatStringsSep " " (valuesIn name lines);
 
   written = toml.generate "tsvdagent-settings.toml" cfg.settings;
   configFile = pkgs.runCommand "tsvdagent.toml" { nativeBuildInputs = [ cfg.package ]; } ''
@@ -194,6 +203,7 @@ in
             ExecStart = [
               "${config.systemd.package}/bin/udevadm control --reload"
               "${config.systemd.package}/bin/udevadm trigger --action=add --settle --subsystem-match=virtio-ports"
+              "${config.systemd.package}/bin/udevadm trigger --action=add --settle --subsystem-match=misc --sysname-match=uinput"
             ];
             TimeoutStartSec = 60;
           };
@@ -214,7 +224,11 @@ in
       (lib.mkIf isOwnPort {
         systemd.services.tsvdagentd.wantedBy = [ "multi-user.target" ];
         systemd.services.tsvdagentd.serviceConfig = lib.mkIf (lib.hasPrefix "/dev/" port) { DeviceAllow = [ "${port} rw" ]; };
-        systemd.user.services.tsvdagent.unitConfig.ConditionPathExistsGlob = "";
+        # An empty line takes back all conditions, of every kind: those on users are said again.
+        systemd.user.services.tsvdagent.unitConfig = {
+          ConditionPathExistsGlob = "";
+          ConditionUser = valuesIn "ConditionUser" sessionUnit;
+        };
       })
     ]
   );

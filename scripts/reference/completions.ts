@@ -2,11 +2,15 @@
 import { commands, type Option } from "../../src/programs/command-line.ts";
 import { logLevels } from "../../src/support/log.ts";
 
-const all = Object.entries(commands).map(([name, { about, options }]) => ({
+const all = Object.entries(commands).map(([name, { about, options, ...rest }]) => ({
   name,
   about,
+  /** Whether files may stand among its options. */
+  takesFiles: "operands" in rest,
   options: Object.entries<Option>(options).map(([option, of]) => ({ name: option, ...of })),
 }));
+
+const takingFiles = all.filter(({ takesFiles }) => takesFiles).map(({ name }) => name);
 
 /** What may stand after an option. */
 type Value = "nothing" | "file" | "folder" | "level" | "text";
@@ -50,6 +54,10 @@ export function bashCompletion(): string {
       ({ name, options }) => `    ${name}) options='${options.map((option) => `--${option.name}`).join(" ")}' ;;`,
     ),
     "  esac",
+    `  if [[ $word != -* && $command == @(${takingFiles.join("|")}) ]]; then`,
+    '    compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word")',
+    "    return",
+    "  fi",
     '  mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")',
     "}",
     "complete -F _tsvdagent tsvdagent",
@@ -85,9 +93,9 @@ export function zshCompletion(): string {
     "shift words",
     "((CURRENT--))",
     "case $command in",
-    ...all.flatMap(({ name, options }) => [
+    ...all.flatMap(({ name, options, takesFiles }) => [
       `  ${name})`,
-      `    _arguments ${options.map(spec).join(" \\\n      ")}`,
+      `    _arguments ${[...options.map(spec), ...(takesFiles ? ["'*:file:_files'"] : [])].join(" \\\n      ")}`,
       "    ;;",
     ]),
     "esac",
@@ -107,6 +115,9 @@ export function fishCompletion(): string {
   return [
     "# fish completion for tsvdagent",
     "complete --command tsvdagent --no-files",
+    ...takingFiles.map(
+      (name) => `complete --command tsvdagent --condition '__fish_seen_subcommand_from ${name}' --force-files`,
+    ),
     ...all.map(
       ({ name, about }) =>
         `complete --command tsvdagent --condition __fish_use_subcommand --arguments ${name} --description ${quote(about)}`,

@@ -51,7 +51,12 @@ export function commandPage(version: string): string {
   return page("tsvdagent", 1, version, "the guest's side of SPICE", [
     section(
       "SYNOPSIS",
-      ...all.flatMap(([name]) => [`.B tsvdagent ${plain(name)}`, ".RI [ option ...]", ".br"]).slice(0, -1),
+      ...all
+        .flatMap(([name, command]) => {
+          const operands = "operands" in command ? `"...] " ${plain(command.operands)}` : "...]";
+          return [`.B tsvdagent ${plain(name)}`, `.RI [ option ${operands}`, ".br"];
+        })
+        .slice(0, -1),
     ),
     section(
       "DESCRIPTION",

@@ -42,6 +42,8 @@ export class SessionSharedFolder implements AsyncDisposable {
 
   attach(link: LinkConnection): void {
     this.#link = link;
+    // One of an agent that was killed may be there still.
+    if (this.#settings.bookmark && this.#path === undefined) this.#afterWork(() => this.#bookmark(this.#path));
   }
 
   detach(): void {

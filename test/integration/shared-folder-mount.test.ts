@@ -64,6 +64,24 @@ test("row 100: mounted by rclone at ~/Shared, with a bookmark, and all of it goe
   );
 });
 
+test("what an agent that was killed has left mounted is mounted anew by the next", async () => {
+  using home = makeTempDir("home");
+  const shared = home.join("Shared");
+  await using port = await hostSocket();
+  await using viewer = await startChezdav();
+  await using host = await shareHost(viewer.port);
+  writeFileSync(viewer.folder.join("file"), "content");
+  const killed = await startRun(home.path, port.path, host.path);
+  await killed.untilLogged(/mounted read-write at/, 20_000);
+  killed.process.signal("SIGKILL");
+  await killed.process.ended;
+  await killed[Symbol.asyncDispose]();
+  expect(isMounted(shared)).toBe(true);
+  await using agent = await startRun(home.path, port.path, host.path);
+  await agent.untilLogged(/mounted read-write at/, 20_000);
+  expect(await readFile(`${shared}/file`, "utf8")).toBe("content");
+});
+
 test("a folder that is not empty is left alone", async () => {
   using home = makeTempDir("home");
   mkdirSync(home.join("Shared"));

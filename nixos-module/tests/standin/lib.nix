@@ -369,6 +369,7 @@ let
     };
 
     optional = condition: value: if condition then [ value ] else [ ];
+    optionalString = condition: text: if condition then text else "";
     optionals = condition: values: if condition then values else [ ];
     genAttrs =
       keys: make:

@@ -12,6 +12,7 @@ const FILE_MANAGER = {
 };
 /** It may have to be started first. */
 const TIMEOUT_MS = 20_000;
+const asUnit = ["systemd-run", "--user", "--collect", "--quiet"] as const;
 const programs: readonly (readonly [string, ...string[]])[] = [["xdg-open"], ["gio", "open"]];
 
 /** `folder` is absolute. Undefined: there is no message bus. */
@@ -31,13 +32,20 @@ export async function showFolder(folder: string, bus: MessageBus | undefined, lo
   log.warn("the folder cannot be opened: neither a file manager on the message bus nor xdg-open nor gio");
 }
 
-/** False: there is no such program. What it does is its own affair. */
+/**
+ * False: there is no such program. What it does is its own affair: from a unit it is started as one of its own, or it would
+ * live and die with ours, and with no more rights.
+ */
 function started(program: string, args: readonly string[]): Promise<boolean> {
+  const isUnit = (process.env.INVOCATION_ID ?? "") !== "";
+  const [command, ...words] = isUnit ? [...asUnit, program, ...args] : [program, ...args];
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: "ignore", detached: true });
+    const child = spawn(command, words, { stdio: "ignore", detached: true });
+    // systemd-run ends when it is started, and says whether it is.
+    child.on("exit", (code) => resolve(code === 0));
     child.on("spawn", () => {
       child.unref();
-      resolve(true);
+      if (!isUnit) resolve(true);
     });
     child.on("error", () => resolve(false));
   });

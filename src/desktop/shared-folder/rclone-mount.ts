@@ -8,6 +8,8 @@ import { BackendError, describeError } from "../../support/errors.ts";
 
 const run = promisify(execFile);
 
+/** What the mount says it is of, for the next to know it by. */
+const DEVICE = "tsvdagent";
 const UNIT = "tsvdagent-shared-folder.service";
 const MOUNT_MS = 20_000;
 const LOOK_MS = 50;
@@ -21,9 +23,11 @@ export interface RcloneMount extends AsyncDisposable {
 
 /** Throws a BackendError `mount.no-rclone`, `mount.not-empty` or `mount.failed`. */
 export async function mountRclone(url: string, path: string, readOnly: boolean, clock: Clock): Promise<RcloneMount> {
-  await emptyFolder(path);
   // What takes rights by setuid, as fusermount3, cannot be a child of a unit that may not.
   const isUnit = (process.env.INVOCATION_ID ?? "") !== "";
+  // Of an agent that was killed: rclone outlives it.
+  if (await isMounted(path, DEVICE)) await (isUnit ? stopUnit(path) : unmount(path));
+  await emptyFolder(path);
   const end = isUnit ? await startUnit(url, path, readOnly) : await startChild(url, path, readOnly, clock);
   return { path, [Symbol.asyncDispose]: end };
 }
@@ -41,23 +45,41 @@ function rcloneArguments(url: string, path: string, readOnly: boolean): string[]
     "1s",
   ];
   const limits = ["--timeout", "10s", "--contimeout", "5s", "--low-level-retries", "2", "--umask", "022"];
-  return ["mount", ":webdav:", path, ...webdav, ...caches, ...limits, ...(readOnly ? ["--read-only"] : [])];
+  return [
+    "mount",
+    ":webdav:",
+    path,
+    "--devname",
+    DEVICE,
+    ...webdav,
+    ...caches,
+    ...limits,
+    ...(readOnly ? ["--read-only"] : []),
+  ];
 }
 
 async function startUnit(url: string, path: string, readOnly: boolean): Promise<() => Promise<void>> {
   await run("systemctl", ["--user", "reset-failed", UNIT]).catch(() => {});
   const unit = ["--user", "--collect", "--quiet", `--unit=${UNIT}`, "-p", "Type=notify", "-p", "TimeoutStopSec=5"];
   await run("systemd-run", [...unit, "rclone", ...rcloneArguments(url, path, readOnly)], { timeout: MOUNT_MS }).catch(
-    (error: unknown) => {
+    async (error: unknown) => {
+      // Too slow is not ended.
+      await stopUnit(path);
       throw failure(error);
     },
   );
-  return async () => {
-    // A plain unmount fails while somebody is in it.
-    const lazily = ["--user", "--collect", "--quiet", "--wait", "fusermount3", "-uz", path];
-    await run("systemd-run", lazily, { timeout: COMMAND_MS }).catch(() => {});
-    await run("systemctl", ["--user", "stop", UNIT], { timeout: 2 * COMMAND_MS }).catch(() => {});
-  };
+  return () => stopUnit(path);
+}
+
+async function stopUnit(path: string): Promise<void> {
+  // A plain unmount fails while somebody is in it.
+  const lazily = ["--user", "--collect", "--quiet", "--wait", "fusermount3", "-uz", path];
+  await run("systemd-run", lazily, { timeout: COMMAND_MS }).catch(() => {});
+  await run("systemctl", ["--user", "stop", UNIT], { timeout: 2 * COMMAND_MS }).catch(() => {});
+}
+
+async function unmount(path: string): Promise<void> {
+  await run("fusermount3", ["-uz", path], { timeout: COMMAND_MS }).catch(() => {});
 }
 
 async function startChild(url: string, path: string, readOnly: boolean, clock: Clock): Promise<() => Promise<void>> {
@@ -69,14 +91,14 @@ async function startChild(url: string, path: string, readOnly: boolean, clock: C
   const failed = new Promise<unknown>((resolve) => child.once("error", resolve));
   const ended = once(child, "exit").catch(() => {});
   const end = async (): Promise<void> => {
-    await run("fusermount3", ["-uz", path], { timeout: COMMAND_MS }).catch(() => {});
+    await unmount(path);
     child.kill();
     const hard = clock.after(COMMAND_MS, () => child.kill("SIGKILL"));
     await ended;
     hard[Symbol.dispose]();
   };
   for (let waitedMs = 0; waitedMs < MOUNT_MS; waitedMs += LOOK_MS) {
-    if (await isMounted(path)) return end;
+    if (await isMounted(path, DEVICE)) return end;
     const error = await Promise.race([failed, ended.then(() => undefined), sleep(clock, LOOK_MS, NEVER)]);
     if (error !== undefined) throw failure(error);
     if (child.exitCode !== null) throw failure({ stderr: complaint, message: "rclone has ended" });
@@ -96,12 +118,15 @@ async function emptyFolder(path: string): Promise<void> {
   if (names.length > 0) throw new BackendError("mount.not-empty", `${path} is not empty`);
 }
 
-async function isMounted(path: string): Promise<boolean> {
+async function isMounted(path: string, device: string): Promise<boolean> {
   const table = await readFile("/proc/self/mountinfo", "latin1");
   const spelled = Buffer.from(path)
     .toString("latin1")
     .replace(/[\s\\]/g, (sign) => `\\${sign.charCodeAt(0).toString(8).padStart(3, "0")}`);
-  return table.split("\n").some((line) => line.split(" ")[4] === spelled);
+  return table.split("\n").some((line) => {
+    const [mount = "", source = ""] = line.split(" - ");
+    return mount.split(" ")[4] === spelled && source.split(" ")[1] === device;
+  });
 }
 
 function failure(error: unknown): BackendError {

@@ -79,7 +79,14 @@ test("the port starts it, and nothing else", () => {
   expect(activationProblems(evaluation)).toEqual([]);
   expect(accepted("said").user.tsvdagent?.wantedBy).toEqual(["sway-session.target"]);
   expect(accepted("ownPort").system.tsvdagentd?.text).toContain("\nDeviceAllow=/dev/ttyS1 rw\n");
-  expect(accepted("ownPort").user.tsvdagent?.text).toContain("\nConditionPathExistsGlob=\n");
+  expect(provided("ownPort", "71-tsvdagent.rules")).toContain('\nKERNEL=="ttyS1", GROUP="tsvdagent", MODE="0660"\n');
+  const ofPackage = readFileSync("packaging/systemd/tsvdagent.service", "utf8");
+  const users = ofPackage.split("\n").filter((line) => line.startsWith("ConditionUser="));
+  expect(users.length).toBeGreaterThan(5);
+  // Said after the empty line, which takes them back.
+  expect(accepted("ownPort").user.tsvdagent?.text).toContain(
+    `\n${["ConditionPathExistsGlob=", ...users].join("\n")}\n`,
+  );
 });
 
 test("its units are those that install-systemd puts into place, but for where the program is", async () => {
