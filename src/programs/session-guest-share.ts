@@ -1,5 +1,5 @@
 // The guest's folder at the session: its server, and the streams that the daemon hands on from the host.
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
@@ -10,6 +10,7 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { IncomingBody, OutgoingBody } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
+import { ownerOf } from "../system/shared-folder/connection-owner.ts";
 import { stateFolder } from "./state-folder.ts";
 
 export interface GuestShareSettings {
@@ -29,12 +30,14 @@ interface SessionGuestShareParts {
 
 export class SessionGuestShare implements AsyncDisposable {
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #server: ShareServer;
   #listener: Server | undefined;
 
-  private constructor(server: ShareServer, clock: Clock) {
+  private constructor(server: ShareServer, clock: Clock, log: Log) {
     this.#server = server;
     this.#clock = clock;
+    this.#log = log;
   }
 
   /** Throws a BackendError `guest-share.*`. */
@@ -44,7 +47,7 @@ export class SessionGuestShare implements AsyncDisposable {
     const credentials = await credentialsAt(passwordFile);
     const paths = folders.map((path) => path.replace(/^~(?=\/|$)/, homedir()));
     const server = new ShareServer({ folders: paths, isWritable, credentials, clock, log });
-    const share = new SessionGuestShare(server, clock);
+    const share = new SessionGuestShare(server, clock, log);
     const where = `${folders.join(", ")} ${isWritable ? "read-write" : "read-only"}, name and password in ${passwordFile}`;
     log.info(`shared: ${where}`);
     const fault = port === 0 ? "" : await share.#listen(port);
@@ -66,13 +69,26 @@ export class SessionGuestShare implements AsyncDisposable {
     this.#server[Symbol.dispose]();
   }
 
+  /** A port is everybody's on this machine; the folders are this user's. */
+  async #accept(socket: Socket): Promise<void> {
+    socket.on("error", () => {});
+    socket.setNoDelay(true);
+    const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = socket;
+    const peer = { address: remoteAddress, port: remotePort };
+    const uid = await ownerOf(peer, { address: localAddress, port: localPort });
+    if (uid !== 0 && uid !== process.getuid?.()) {
+      this.#log.warn(`guest-share.not-allowed: a connection of user ${uid ?? "nobody knows"} refused`);
+      socket.destroy();
+      return;
+    }
+    this.#server.connect(socket);
+    socket.resume();
+  }
+
   /** What keeps it from listening; empty: nothing. */
   #listen(port: number): Promise<string> {
     return new Promise((resolve) => {
-      const listener = createServer((socket) => {
-        socket.setNoDelay(true);
-        this.#server.connect(socket);
-      });
+      const listener = createServer({ pauseOnConnect: true }, (socket) => void this.#accept(socket));
       listener.on("error", (error) => {
         resolve(describeError(new BackendError("guest-share.not-listening", `127.0.0.1:${port}: ${error.message}`)));
       });

@@ -11,8 +11,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { SessionGuestShare } from "../../src/programs/session-guest-share.ts";
+import { systemClock } from "../../src/support/clock.ts";
+import { recordingLog } from "../fakes/recording-log.ts";
 import { program } from "./peers/agent.ts";
+import { freePort } from "./peers/free-port.ts";
 import { type GuestShare, startGuestShare } from "./peers/guest-share.ts";
 import { run, startProcess } from "./peers/processes.ts";
 import { cadaver, inBrowser, rcloneOf, withGvfs } from "./peers/share-clients.ts";
@@ -279,4 +283,17 @@ describe("the guest's folder is not served", () => {
     await alone.daemon.untilLogged(/agent of .* gone/);
     await expect(alone.curl("-m", "5", alone.url)).rejects.toThrow(/exit (52|56)/);
   }, 20_000);
+});
+
+test("on the guest's own loopback, the user's and root's programs are served, and no other user's", async () => {
+  vi.stubEnv("XDG_STATE_HOME", dir.join("state"));
+  const port = await freePort();
+  const settings = { folders: [dir.path], isWritable: false, port };
+  const { log, lines } = recordingLog();
+  await using _share = await SessionGuestShare.start({ settings, clock: systemClock, log, report: () => {} });
+  const asked = ["-sS", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}", `http://127.0.0.1:${port}/`];
+  expect(await run("curl", asked)).toBe("401");
+  await expect(run("setpriv", ["--reuid=65534", "--clear-groups", "curl", ...asked])).rejects.toThrow();
+  expect(lines.join("\n")).toContain("a connection of user 65534 refused");
+  vi.unstubAllEnvs();
 });
