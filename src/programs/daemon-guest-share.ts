@@ -17,6 +17,8 @@ const MAX_CONNECTIONS = 256;
 /** What waits for a session that does not take it: from here on the host may be kept waiting, and here it is given up. */
 const FULL_BYTES = 4 * 1024 * 1024;
 const MAX_BYTES = 256 * 1024 * 1024;
+/** Of all connections. */
+const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
 /** Closes that the host has not taken yet: from here on it is heard no further. */
 const MAX_UNTOLD = 1000;
 
@@ -48,6 +50,7 @@ export class DaemonGuestShare implements AsyncDisposable {
   readonly #asked = new Map<number, bigint>();
   #isPaused = false;
   #untold = 0;
+  #totalBytes = 0;
 
   constructor({ device, clock, log }: GuestShareOptions) {
     this.#log = log.of("guest share");
@@ -139,7 +142,7 @@ export class DaemonGuestShare implements AsyncDisposable {
   #arrived(id: bigint, piece: Uint8Array): void {
     const connection = this.#connections.get(id) ?? (id > this.#lastId ? this.#open(id) : undefined);
     if (connection === undefined) return;
-    connection.waitingBytes += piece.length;
+    this.#count(connection, piece.length);
     // Kept longer than the port's buffer.
     connection.spool.write(new Uint8Array(piece));
     if (connection.spool.unflushedBytes > SLOW_DISK_BYTES)
@@ -148,7 +151,7 @@ export class DaemonGuestShare implements AsyncDisposable {
         () => this.#reconsider(),
         () => {},
       );
-    if (connection.waitingBytes <= MAX_BYTES) return;
+    if (connection.waitingBytes <= MAX_BYTES && this.#totalBytes <= MAX_TOTAL_BYTES) return;
     this.#log.warn("a connection is closed: the session is too slow for it");
     this.#close(id);
   }
@@ -202,7 +205,9 @@ export class DaemonGuestShare implements AsyncDisposable {
     try {
       for await (const piece of spool) {
         await outgoing.write(piece);
-        connection.waitingBytes -= piece.length;
+        // What waited for one that is closed is counted no more.
+        if (!this.#connections.has(id)) return outgoing.abandon();
+        this.#count(connection, -piece.length);
         this.#reconsider();
       }
       outgoing.end(true);
@@ -211,7 +216,7 @@ export class DaemonGuestShare implements AsyncDisposable {
       outgoing.abandon();
       // It may be that the session has read enough and is still answering.
       if (error.code !== "link.closed") this.#close(id);
-      else connection.waitingBytes = 0;
+      else this.#count(connection, -connection.waitingBytes);
     } finally {
       await spool[Symbol.asyncDispose]();
     }
@@ -238,12 +243,18 @@ export class DaemonGuestShare implements AsyncDisposable {
   #close(id: bigint): void {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
+    this.#count(connection, -connection.waitingBytes);
     this.#connections.delete(id);
     connection.outgoing.abandon();
     connection.incoming?.cancel();
     void connection.spool[Symbol.asyncDispose]();
     this.#tellClosed(id);
     this.#reconsider();
+  }
+
+  #count(connection: Connection, bytes: number): void {
+    connection.waitingBytes += bytes;
+    this.#totalBytes += bytes;
   }
 
   #closeAll(): void {
