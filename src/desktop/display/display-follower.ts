@@ -110,9 +110,10 @@ export class DisplayFollower implements AsyncDisposable {
 
   async #serve(config: MonitorsConfig | undefined, sinceMs: number | undefined): Promise<void> {
     try {
-      if (config !== undefined) await this.#follow(config);
-      else if (this.#options.resize) await this.#react(sinceMs ?? this.#options.clock.nowMs());
-      await this.#tell(config !== undefined);
+      let state: DisplayState | undefined;
+      if (config !== undefined) state = await this.#follow(config);
+      else if (this.#options.resize) state = await this.#react(sinceMs ?? this.#options.clock.nowMs());
+      this.#tell(config !== undefined, state ?? (await this.#display.state()));
     } catch (error) {
       // The X server went away in the middle; its successor is asked anew. A wish that came meanwhile is still heard.
       if (!(error instanceof BackendError)) throw error;
@@ -120,7 +121,8 @@ export class DisplayFollower implements AsyncDisposable {
     }
   }
 
-  async #follow(config: MonitorsConfig): Promise<void> {
+  /** How the displays are, if nothing was done about it; as are those that follow. */
+  async #follow(config: MonitorsConfig): Promise<DisplayState | undefined> {
     const state = await this.#display.state();
     this.#viewer = config;
     // From now on the viewer tells us itself.
@@ -130,16 +132,32 @@ export class DisplayFollower implements AsyncDisposable {
       if (wanted === undefined) this.#log.info("layout kept: the viewer has every display off");
       return wanted !== undefined && this.#isUsersArrangement(state) ? rearranged(wanted, state) : wanted;
     });
-    if (layout === undefined) return;
+    if (layout === undefined) return state;
     this.#repeats = 0;
     const dpi = await this.#toldDpi(config, layout);
-    if (sameLayout(layout, state.layout)) return this.#isThere(layout);
-    if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return;
+    return this.#takeUp(layout, state, { dpi });
+  }
+
+  async #takeUp(
+    layout: Layout,
+    state: DisplayState,
+    { dpi, pluggedAtMs }: { readonly dpi?: number | undefined; readonly pluggedAtMs?: number },
+  ): Promise<DisplayState | undefined> {
+    if (sameLayout(layout, state.layout)) {
+      this.#isThere(layout);
+      return state;
+    }
+    if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return state;
+    if (pluggedAtMs !== undefined) {
+      const agoMs = Math.round(this.#options.clock.nowMs() - pluggedAtMs);
+      this.#log.debug(`plugged in: ${describeLayout(layout)}: ${agoMs} ms ago`);
+    }
     await this.#apply(layout, state.layout, dpi);
+    return undefined;
   }
 
   /** Somebody has changed something: the host what is plugged in, a program what we have set, or a person what they like. */
-  async #react(sinceMs: number): Promise<void> {
+  async #react(sinceMs: number): Promise<DisplayState | undefined> {
     let state = await this.#display.state();
     if (state.plugged.length > 0) this.#options.desktopsOwn();
     const plugged = JSON.stringify(state.plugged);
@@ -155,25 +173,24 @@ export class DisplayFollower implements AsyncDisposable {
     if (wanted !== undefined && !sameLayout(wanted, state.layout) && owner !== undefined) {
       await sleep(this.#options.clock, GRACE_MS, this.#stop.signal);
       state = await this.#display.state();
-      if (this.#stop.signal.aborted) return;
+      if (this.#stop.signal.aborted) return state;
       // Plugged again meanwhile: that is another grace.
-      if (JSON.stringify(state.plugged) !== plugged) return this.changed();
+      if (JSON.stringify(state.plugged) !== plugged) {
+        this.changed();
+        return state;
+      }
       if (showsSamePictures(state.layout, wanted)) {
         this.#log.info(`layout left to ${owner}: ${describeLayout(state.layout)}`);
         this.#plugged = plugged;
-        return this.#isThere(state.layout);
+        this.#isThere(state.layout);
+        return state;
       }
     }
     this.#plugged = plugged;
     const layout = owner === undefined || wanted === undefined ? wanted : this.#hotplugged(state);
-    if (layout === undefined) return;
+    if (layout === undefined) return state;
     this.#repeats = 0;
-    if (sameLayout(layout, state.layout)) return this.#isThere(layout);
-    if (this.#refused !== undefined && sameLayout(layout, this.#refused)) return;
-    this.#log.debug(
-      `plugged in: ${describeLayout(layout)}: ${Math.round(this.#options.clock.nowMs() - sinceMs)} ms ago`,
-    );
-    await this.#apply(layout, state.layout);
+    return this.#takeUp(layout, state, { pluggedAtMs: sinceMs });
   }
 
   #hotplugged(state: DisplayState): Layout | undefined {
@@ -182,24 +199,27 @@ export class DisplayFollower implements AsyncDisposable {
   }
 
   /** A program that undoes what the viewer wants is countered, but not for ever. */
-  async #defend({ layout: current }: DisplayState): Promise<void> {
+  async #defend(state: DisplayState): Promise<DisplayState | undefined> {
+    const { layout: current } = state;
     const ours = this.#set;
-    if (ours === undefined || showsSamePictures(ours.layout, current)) return;
+    if (ours === undefined || showsSamePictures(ours.layout, current)) return state;
     if (this.#options.clock.nowMs() - ours.atMs > REACTION_MS) {
       // A person's choice. It holds until the viewer wants something else.
       this.#set = undefined;
-      return;
+      return state;
     }
     if (this.#repeats === MAX_REPEATS) {
       this.#set = undefined;
       const what = `another program sets ${describeLayout(current)} again and again: left to it`;
       const error = new BackendError("monitors.contested", what);
       this.#log.error(describeError(error));
-      return this.#events.fault(error);
+      this.#events.fault(error);
+      return state;
     }
     this.#repeats += 1;
     this.#log.info(`layout undone by another program: ${describeLayout(current)}: set again`);
     await this.#apply(ours.layout, current);
+    return undefined;
   }
 
   #planned(plan: () => Layout | undefined): Layout | undefined {
@@ -250,8 +270,7 @@ export class DisplayFollower implements AsyncDisposable {
     this.#refused = layout;
   }
 
-  async #tell(always: boolean): Promise<void> {
-    const { layout, turns } = await this.#display.state();
+  #tell(always: boolean, { layout, turns }: DisplayState): void {
     const displays = layout.heads.map(({ picture, ...head }): DisplayGeometry => {
       const turn = turns.get(head.displayId);
       if (turn === undefined || isUpright(turn)) return head;

@@ -38,6 +38,13 @@ interface Output {
   readonly modes: readonly number[];
   /** Of the modes, which the driver lists first; 0: something is plugged in that prefers none, or nothing is. */
   readonly preferred: number;
+  /** Where its card wants it; undefined: not asked for. */
+  readonly suggested: Suggestion | undefined;
+}
+
+interface Suggestion {
+  readonly x: number | undefined;
+  readonly y: number | undefined;
 }
 
 interface Crtc {
@@ -105,6 +112,10 @@ export class RandrDisplay implements DesktopDisplay {
   #dpi = USUAL_DPI;
   /** What `state` has found, for an `apply` that follows on it at once. */
   #justRead: Screen | undefined;
+  /** What there was when it was read last: asked about at once, for each wait would be seen by who drags the window. */
+  #known: { readonly outputs: readonly number[]; readonly crtcs: readonly number[] } = { outputs: [], crtcs: [] };
+  /** Outputs of SPICE's cards, whose places are asked for with all the rest. */
+  readonly #ofCards = new Set<number>();
 
   constructor(x: XConnection, randr: x11.Randr, log: Log, { sys }: RandrOptions = {}) {
     this.#x = x;
@@ -121,7 +132,7 @@ export class RandrDisplay implements DesktopDisplay {
 
   async state(): Promise<DisplayState> {
     const [screen, range] = await Promise.all([
-      this.#screen(),
+      this.#screen({ suggestions: true }),
       this.#x.ask<x11.ScreenSizeRange>((callback) => this.#randr.GetScreenSizeRange(this.#x.root, callback)),
     ]);
     const { outputs: wired } = this.#wired(screen);
@@ -165,10 +176,11 @@ export class RandrDisplay implements DesktopDisplay {
     this.#justRead = undefined;
     this.#dpi = dpi;
     const wanted: Wanted[] = [];
+    let now: Screen | undefined;
     try {
       for (const head of layout.heads) wanted.push(await this.#prepare(head, before));
       await this.#underGrab(() => this.#change(before, layout, wanted));
-      await this.#verify(wanted, before);
+      now = await this.#verify(wanted, before);
       const unseen = unseenDisplays(layout, this.#wired(before).cards);
       if (unseen.length > 0)
         this.#log.warn(
@@ -179,7 +191,7 @@ export class RandrDisplay implements DesktopDisplay {
       const { cards } = this.#wired(before);
       throw new BackendError(error.code, `${error.message}: ${memoryAdvice(layout, cards)}`, { cause: error });
     } finally {
-      await this.#removeUnusedModes();
+      await this.#removeUnusedModes(now ?? (await this.#screen()));
     }
   }
 
@@ -230,22 +242,28 @@ export class RandrDisplay implements DesktopDisplay {
     // A driver may list a size twice; its first is meant.
     const mode = output.preferred > 0 ? screen.modes.find(({ id }) => id === output.modes[0]) : undefined;
     if (mode === undefined) return { displayId, preferred: undefined, suggested: undefined };
-    const [x, y] = await Promise.all([this.#property(output, "suggested X"), this.#property(output, "suggested Y")]);
+    this.#ofCards.add(output.id);
+    const { x, y } = output.suggested ?? (await this.#suggestion(output.id));
     const suggested = x === undefined || y === undefined ? undefined : { x, y };
     return { displayId, preferred: { width: mode.width, height: mode.height }, suggested };
   }
 
-  async #property(output: Output, name: string): Promise<number | undefined> {
+  async #suggestion(output: number): Promise<Suggestion> {
+    const [x, y] = await Promise.all([this.#property(output, "suggested X"), this.#property(output, "suggested Y")]);
+    return { x, y };
+  }
+
+  async #property(output: number, name: string): Promise<number | undefined> {
     const atom = await this.#x.atom(name);
     const { data, format } = await this.#x.ask<x11.OutputProperty>((callback) =>
-      this.#randr.GetOutputProperty(output.id, atom, ANY_TYPE, 0, 1, false, false, callback),
+      this.#randr.GetOutputProperty(output, atom, ANY_TYPE, 0, 1, false, false, callback),
     );
     const [value] = format === 32 ? longsOf(data) : [];
     return value === NO_SUGGESTION ? undefined : value;
   }
 
-  /** Drivers may say yes and do nothing. What the kernel shows is the truth. */
-  async #verify(wanted: readonly Wanted[], before: Screen): Promise<void> {
+  /** Drivers may say yes and do nothing. What the kernel shows is the truth; what is there now is returned. */
+  async #verify(wanted: readonly Wanted[], before: Screen): Promise<Screen> {
     const now = await this.#screen();
     const { cards } = this.#wired(now);
     const names = now.outputs.map(({ name }) => name);
@@ -262,6 +280,7 @@ export class RandrDisplay implements DesktopDisplay {
         `${output.name} was switched on without an error, and is off${remedy}`,
       );
     }
+    return now;
   }
 
   /** Finds or makes the mode. */
@@ -376,8 +395,7 @@ export class RandrDisplay implements DesktopDisplay {
   }
 
   /** Modes of ours that show nowhere: the previous one, and what a start before this one left behind. */
-  async #removeUnusedModes(): Promise<void> {
-    const { outputs, crtcs, modes } = await this.#screen();
+  async #removeUnusedModes({ outputs, crtcs, modes }: Screen): Promise<void> {
     const used = new Set(crtcs.map((crtc) => crtc.mode));
     for (const mode of modes) {
       if (!mode.name.endsWith(MODE_SUFFIX) || used.has(mode.id)) continue;
@@ -397,25 +415,42 @@ export class RandrDisplay implements DesktopDisplay {
     return this.#x.ask((callback) => this.#randr.GetScreenResourcesCurrent(this.#x.root, callback));
   }
 
-  async #screen(): Promise<Screen> {
-    const [resources, size] = await Promise.all([this.#resources(), this.#x.rootSize()]);
-    const [outputs, crtcs] = await Promise.all([
-      Promise.all(resources.outputs.map((id) => this.#output(id, resources))),
-      Promise.all(resources.crtcs.map((id) => this.#crtc(id, resources))),
+  async #screen({ suggestions = false } = {}): Promise<Screen> {
+    const known = this.#known;
+    const asked = Promise.all([this.#resources(), this.#x.rootSize()]);
+    const early = this.#parts(known, suggestions);
+    // Of one that is gone there is nothing to say; whoever wants to know finds out from the list.
+    early.catch(() => {});
+    const [resources, size] = await asked;
+    const { outputs, crtcs, config_timestamp: configTimestamp, modeinfos: modes } = resources;
+    this.#known = { outputs, crtcs };
+    const isKnown = outputs.join() === known.outputs.join() && crtcs.join() === known.crtcs.join();
+    return { ...size, configTimestamp, modes, ...(await (isKnown ? early : this.#parts(resources, suggestions))) };
+  }
+
+  async #parts(
+    { outputs, crtcs }: { readonly outputs: readonly number[]; readonly crtcs: readonly number[] },
+    suggestions: boolean,
+  ): Promise<Pick<Screen, "outputs" | "crtcs">> {
+    const [allOutputs, allCrtcs] = await Promise.all([
+      Promise.all(outputs.map((id) => this.#output(id, suggestions))),
+      Promise.all(crtcs.map((id) => this.#crtc(id))),
     ]);
-    return { ...size, configTimestamp: resources.config_timestamp, outputs, crtcs, modes: resources.modeinfos };
+    return { outputs: allOutputs, crtcs: allCrtcs };
   }
 
-  async #output(id: number, { config_timestamp }: x11.ScreenResources): Promise<Output> {
-    const info = await this.#x.ask<x11.OutputInfo>((callback) =>
-      this.#randr.GetOutputInfo(id, config_timestamp, callback),
-    );
+  /** The server looks at no time in what it is only asked. */
+  async #output(id: number, suggestions: boolean): Promise<Output> {
+    const [info, suggested] = await Promise.all([
+      this.#x.ask<x11.OutputInfo>((callback) => this.#randr.GetOutputInfo(id, CURRENT_TIME, callback)),
+      suggestions && this.#ofCards.has(id) ? this.#suggestion(id) : undefined,
+    ]);
     const { name, crtc, crtcs, modes, connection, preferredModes } = info;
-    return { id, name, crtc, crtcs, modes, preferred: connection === CONNECTED ? preferredModes : 0 };
+    return { id, name, crtc, crtcs, modes, preferred: connection === CONNECTED ? preferredModes : 0, suggested };
   }
 
-  async #crtc(id: number, { config_timestamp }: x11.ScreenResources): Promise<Crtc> {
-    const info = await this.#x.ask<x11.CrtcInfo>((callback) => this.#randr.GetCrtcInfo(id, config_timestamp, callback));
+  async #crtc(id: number): Promise<Crtc> {
+    const info = await this.#x.ask<x11.CrtcInfo>((callback) => this.#randr.GetCrtcInfo(id, CURRENT_TIME, callback));
     const { x, y, width, height, mode, rotation, output } = info;
     return { id, x, y, width, height, mode, rotation, outputs: output };
   }
