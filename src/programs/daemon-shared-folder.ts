@@ -27,6 +27,8 @@ const RETRY_MS = 10_000;
 /** What the viewer allows is asked again when it is used after so long, and no sooner after it has refused a change. */
 const OLD_ANSWER_MS = 30_000;
 const NEW_ANSWER_MS = 2000;
+/** For the viewer to answer when time has jumped. */
+const ANEW_MS = 2000;
 /** For the mount to go when we do. */
 const END_MS = 3000;
 /** For a session to mount it. */
@@ -110,9 +112,21 @@ export class DaemonSharedFolder implements AsyncDisposable {
     return this.#port.tried;
   }
 
-  /** After a sleep, or in a snapshot that was loaded. */
+  /**
+   * After a sleep, or in a snapshot that was loaded: what has come of a frame may be of another time. A viewer that answers
+   * is let be, and with it what is mounted and open.
+   */
   beginAnew(): void {
-    this.#port.beginAnew();
+    const share = this.#share;
+    if (share === undefined) return;
+    let isAnswered = false;
+    share.mux.provoke(() => {
+      isAnswered = true;
+    });
+    const late = this.#options.clock.after(ANEW_MS, () => {
+      if (share === this.#share && !isAnswered) this.#port.beginAnew();
+    });
+    share.over.signal.addEventListener("abort", () => late[Symbol.dispose]());
   }
 
   /** By logind's word, whose programs may use it; undefined: nobody is in front of the screen. */

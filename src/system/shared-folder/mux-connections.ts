@@ -130,12 +130,13 @@ export class MuxConnections {
   }
 
   /** Asks the viewer's server for anything at all: as long as it is alive, something comes. */
-  provoke(): void {
+  provoke(told: () => void = () => {}): void {
     if (this.#isProvoked || this.#open.size >= MAX_CONNECTIONS) return;
     this.#isProvoked = true;
     const answered = (): void => {
       this.#isProvoked = false;
       connection.close();
+      told();
     };
     const connection = this.open({ data: answered, closed: answered, ...takesAll });
     connection.send(PROVOCATION);
