@@ -150,6 +150,15 @@ describe.each(["qxl", "virtio-gpu"] as const)("%s", (graphics) => {
   });
 });
 
+test("qxl with the X driver of its name: two displays are shown, both to the viewer, and nothing is said to stay dark", async () => {
+  await using all = await startHotplugGuest({ graphics: "qxl", maxOutputs: 2 }, { driver: "qxl" });
+  const wanted = [at(1000, 700), at(801, 603, 1000)];
+  await all.viewer.setDisplays(wanted);
+  await all.becomes(...wanted.map(place));
+  await until("the viewer to see both", () => viewerSees(all, "qxl", wanted, ""), 20_000, 300);
+  expect(await all.log()).not.toContain("monitors.not-shown");
+});
+
 async function viewerSees(
   { viewer }: HotplugGuest,
   graphics: "qxl" | "virtio-gpu",

@@ -416,6 +416,7 @@ export class RandrDisplay implements DesktopDisplay {
   }
 
   async #screen({ suggestions = false } = {}): Promise<Screen> {
+    this.#x.gather();
     const known = this.#known;
     const asked = Promise.all([this.#resources(), this.#x.rootSize()]);
     const early = this.#parts(known, suggestions);
