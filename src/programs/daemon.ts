@@ -2,7 +2,6 @@
 import type { Socket } from "node:net";
 import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
-import { watchForClockJumps } from "../support/clock-jump.ts";
 import type { Config } from "../support/config-schema.ts";
 import { BackendError, ConfigError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
@@ -23,6 +22,7 @@ import { ControlError, ControlServer } from "./control-server.ts";
 import { DaemonGuestShare } from "./daemon-guest-share.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { DaemonSharedFolder } from "./daemon-shared-folder.ts";
+import { watchForOtherTimes } from "./other-times.ts";
 import { SessionAgents } from "./session-agents.ts";
 import {
   abilitiesOf,
@@ -143,18 +143,10 @@ class Parts implements AsyncDisposable {
       systemClock,
       context.log.of("control"),
     );
-    const beginAnew = (why: string): void => {
-      this.#log.info(`port: opened anew: ${why}`);
-      this.#running?.half.beginAnew(why);
-    };
+    const parts = { wakeUps: logind, clock: systemClock, log: this.#log };
     this.#subscriptions = [
-      watchForClockJumps(systemClock, () => beginAnew("the clock has jumped")),
-      ...(logind === undefined
-        ? []
-        : [
-            logind.onChange(() => this.#screenChanged(logind)),
-            logind.onResume(() => beginAnew("the machine has slept")),
-          ]),
+      watchForOtherTimes(parts, (why) => this.#running?.half.beginAnew(why)),
+      ...(logind === undefined ? [] : [logind.onChange(() => this.#screenChanged(logind))]),
     ];
   }
 

@@ -12,6 +12,7 @@ import { askForPriority, type ProgramContext } from "./context.ts";
 import { DaemonGuestShare } from "./daemon-guest-share.ts";
 import { DaemonHalf } from "./daemon-half.ts";
 import { DaemonSharedFolder } from "./daemon-shared-folder.ts";
+import { watchForOtherTimes } from "./other-times.ts";
 import { PrivilegedStart } from "./privileged-start.ts";
 import { SessionAgents } from "./session-agents.ts";
 import { SessionHalf } from "./session-half.ts";
@@ -65,6 +66,10 @@ export async function run(options: RunOptions, context: ProgramContext): Promise
   context.onReload(() => {
     changing = changing.then(reload);
   });
+  using _times = watchForOtherTimes({ wakeUps: undefined, clock: systemClock, log }, (why) => {
+    // What root has opened could not be opened again.
+    if (!start.hasGivenUpRoot) running?.beginAnew(why);
+  });
   await starting;
   await aborted(context.stop);
   await changing;
@@ -73,6 +78,7 @@ export async function run(options: RunOptions, context: ProgramContext): Promise
 
 interface Running extends AsyncDisposable {
   readonly config: Config;
+  readonly beginAnew: (why: string) => void;
 }
 
 async function startHalves(
@@ -113,6 +119,7 @@ async function startHalves(
   joinInMemory(agents, session, log);
   return {
     config,
+    beginAnew: (why) => daemon.beginAnew(why),
     [Symbol.asyncDispose]: async () => {
       await sharedFolder?.[Symbol.asyncDispose]();
       await guestShare?.[Symbol.asyncDispose]();

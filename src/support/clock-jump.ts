@@ -6,17 +6,28 @@ const LOOK_MS = 30_000;
 /** Corrections of the time are smaller. */
 const JUMP_MS = 5000;
 
+export interface ClockJumps extends Disposable {
+  /** How far the clocks are apart now is as it should be. */
+  forgive(): void;
+}
+
 /** Calls `jumped` until it is disposed, at most once for each jump. `wallMs`: as Date.now. */
-export function watchForClockJumps(clock: Clock, jumped: () => void, wallMs: () => number = Date.now): Disposable {
-  let apart = wallMs() - clock.nowMs();
+export function watchForClockJumps(clock: Clock, jumped: () => void, wallMs: () => number = Date.now): ClockJumps {
+  const distance = (): number => wallMs() - clock.nowMs();
+  let apart = distance();
   let timer: Disposable;
   const look = (): void => {
-    const now = wallMs() - clock.nowMs();
+    const now = distance();
     const hasJumped = Math.abs(now - apart) > JUMP_MS;
     apart = now;
     timer = clock.after(LOOK_MS, look);
     if (hasJumped) jumped();
   };
   timer = clock.after(LOOK_MS, look);
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+  return {
+    forgive: () => {
+      apart = distance();
+    },
+    [Symbol.dispose]: () => timer[Symbol.dispose](),
+  };
 }

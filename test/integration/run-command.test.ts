@@ -46,6 +46,23 @@ test("row 11: a host that goes and comes back finds the agent again, in the same
   expect(agent.process.exit).toBeUndefined();
 });
 
+test("the clock jumps, as in a snapshot that was loaded: the port is opened anew", async () => {
+  await using port = await hostSocket();
+  // Half a minute is a tenth of a second, and an hour passes after the first second.
+  const times = `const { setTimeout: after } = globalThis, { now } = Date; let ahead = 0;
+    Date.now = () => now() + ahead;
+    globalThis.setTimeout = (call, ms, ...rest) => after(call, ms === 30_000 ? 100 : ms, ...rest);
+    after(() => { ahead = 3_600_000; }, 1000).unref();`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(times)}` };
+  await using agent = await startAgent([...quiet, "--port", port.path], { env });
+  const host = await port.opened();
+  await host.connectViewer();
+  await host.closed;
+  await (await port.opened()).connectViewer();
+  await agent.untilLogged(/the clock has jumped/);
+  expect(port.openings).toBe(2);
+});
+
 test("a host that accepts and hangs up at once is not tried in a busy loop", async () => {
   await using port = await hostSocket();
   await using _ = await startAgent([...quiet, "--port", port.path]);
