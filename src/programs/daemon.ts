@@ -35,7 +35,7 @@ import {
   sharedFolderSettings,
   systemConfig,
 } from "./settings.ts";
-import type { StatusReport } from "./status-report.ts";
+import { type StatusReport, sharedFolderFor } from "./status-report.ts";
 
 export type DaemonOptions = Extract<CommandLine, { command: "daemon" }>["options"];
 
@@ -256,7 +256,7 @@ class Parts implements AsyncDisposable {
       clipboard: half?.status.clipboard ?? nothingCounted,
       files: half?.status.files ?? { underWay: 0, waiting: 0, saved: 0, failed: {} },
       pointer: { device, state: device === "none" ? "off" : pointer === undefined ? "unavailable" : "working" },
-      sharedFolder: sharedFolder?.report ?? null,
+      sharedFolder: sharedFolder === undefined ? null : sharedFolderFor(uid, sharedFolder.report),
       guestShare: guestShare?.report ?? null,
       logind: this.#logind === undefined ? "unused" : this.#logind.available ? "watched" : "unavailable",
       screen:

@@ -38,7 +38,7 @@ export interface SharedFolderReport {
   /** `HOST:PORT`; empty: whoever connects is refused. */
   readonly listening: readonly string[];
   readonly connections: number;
-  /** The uid whose programs may connect, beside root's; null: nobody's. */
+  /** The uid whose programs may connect, beside root's; null: nobody's, or somebody else's than the one who asks. */
   readonly user: number | null;
   readonly mount: MountReport;
   /** By mDNS; null: nobody has asked for it, or nothing is served. */
@@ -46,6 +46,12 @@ export interface SharedFolderReport {
   /** In the folder itself, when it was looked at last; null where that is not known. */
   readonly entries: number | null;
   readonly fault: string | null;
+}
+
+/** As anybody may know it: whose it is, and where, is for that user and for root. */
+export function sharedFolderFor(uid: number, report: SharedFolderReport): SharedFolderReport {
+  if (uid === 0 || uid === report.user) return report;
+  return { ...report, user: null, entries: null, mount: { ...report.mount, path: null, fault: null } };
 }
 
 /** The port on which the host reaches the guest's folders; which they are, the sessions tell. */

@@ -545,8 +545,10 @@ test.runIf(isRoot)(
     expect(asOther.sessions).toEqual([
       expect.objectContaining({ id: "2", uid: OTHER, pid: other.pid, active: false, link: "extended" }),
     ]);
+    expect([asRoot.sharedFolder?.user, asOther.sharedFolder?.user]).toEqual([ME, null]);
     await login.logind.activate("2");
     await until("it on the screen", async () => (await login.status(OTHER)).sessions[0]?.active === true, SOON_MS);
+    expect((await login.status(OTHER)).sharedFolder?.user).toBe(OTHER);
     expect((await login.status(OTHER)).errors).toEqual(asRoot.errors);
     expect((await login.status(OTHER + 1)).sessions).toEqual([]);
   },
