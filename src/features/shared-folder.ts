@@ -31,6 +31,8 @@ export interface SharedFolderState {
   /** The one in front of the screen. */
   readonly user: number | undefined;
   readonly mount: MountState;
+  /** In a row, for this viewer and user: most that fails once needs a person to mend it. */
+  readonly mountFailures: number;
   /** Why it is not served although a viewer is there. */
   readonly fault: string | undefined;
 }
@@ -64,7 +66,8 @@ export type SharedFolderEffect =
   | { readonly kind: "fall-quiet" }
   | { readonly kind: "mount"; readonly mount: ShareMount }
   | { readonly kind: "unmount"; readonly mount: ShareMount }
-  | { readonly kind: "retry-later"; readonly epoch: number };
+  /** `failures`: how often in a row it has failed before. */
+  | { readonly kind: "retry-later"; readonly epoch: number; readonly failures: number };
 
 export const noSharedFolder: SharedFolderState = {
   epoch: 0,
@@ -74,6 +77,7 @@ export const noSharedFolder: SharedFolderState = {
   isFrozen: false,
   user: undefined,
   mount: { kind: "none" },
+  mountFailures: 0,
   fault: undefined,
 };
 
@@ -92,7 +96,7 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
   switch (input.kind) {
     case "host-came": {
       const epoch = state.epoch + 1;
-      const next = { ...state, ...nothingKnown, epoch, hasHost: true };
+      const next = { ...state, ...nothingKnown, epoch, hasHost: true, mountFailures: 0 };
       return [next, [{ kind: "ask-viewer", epoch }]];
     }
     case "host-left": {
@@ -109,13 +113,13 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
     case "viewer-silent": {
       // It was there before: what it allowed then is the best guess.
       if (!isOf(state, input) || state.isReadOnly !== undefined) return [state, []];
-      return [{ ...state, fault: input.fault }, [{ kind: "retry-later", epoch: state.epoch }]];
+      return [{ ...state, fault: input.fault }, [{ kind: "retry-later", epoch: state.epoch, failures: 0 }]];
     }
     case "listening-began":
       return [isOf(state, input) ? { ...state, isListening: true, fault: undefined } : state, []];
     case "listening-failed":
       if (!isOf(state, input)) return [state, []];
-      return [{ ...state, fault: input.fault }, [{ kind: "retry-later", epoch: state.epoch }]];
+      return [{ ...state, fault: input.fault }, [{ kind: "retry-later", epoch: state.epoch, failures: 0 }]];
     case "retry-due":
       return retried(state, input.epoch);
     case "doubt-arose":
@@ -127,12 +131,18 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
       if (!state.isFrozen) return [state, []];
       return [{ ...state, isFrozen: false, fault: undefined }, [{ kind: "listen", epoch: state.epoch }]];
     case "user-changed":
-      return [{ ...state, user: input.user }, []];
-    case "mount-made":
-      return [{ ...state, mount: { kind: "mounted", mount: input.mount, path: input.path, driver: input.driver } }, []];
+      return [{ ...state, user: input.user, mountFailures: 0 }, []];
+    case "mount-made": {
+      const { mount, path, driver } = input;
+      return [{ ...state, mount: { kind: "mounted", mount, path, driver }, mountFailures: 0 }, []];
+    }
     case "mount-failed": {
       const mount: MountState = { kind: "failed", mount: input.mount, fault: input.fault };
-      return [{ ...state, mount }, [{ kind: "retry-later", epoch: state.epoch }]];
+      const failures = state.mountFailures;
+      return [
+        { ...state, mount, mountFailures: failures + 1 },
+        [{ kind: "retry-later", epoch: state.epoch, failures }],
+      ];
     }
     case "mount-gone":
       return [{ ...state, mount: { kind: "none" } }, []];

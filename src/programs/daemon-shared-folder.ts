@@ -22,8 +22,9 @@ import { MuxConnections } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
 import type { MountReport, SharedFolderReport } from "./status-report.ts";
 
-/** Before what has failed is tried again. */
-const RETRY_MS = 10_000;
+/** Before what has failed is tried again, doubling. */
+const RETRY_MIN_MS = 10_000;
+const RETRY_MAX_MS = 5 * 60_000;
 /** What the viewer allows is asked again when it is used after so long, and no sooner after it has refused a change. */
 const OLD_ANSWER_MS = 30_000;
 const NEW_ANSWER_MS = 2000;
@@ -247,7 +248,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
         return this.#afterMounts(() => this.#unmount(effect.mount));
       case "retry-later":
         this.#retry?.[Symbol.dispose]();
-        this.#retry = this.#options.clock.after(RETRY_MS, () =>
+        this.#retry = this.#options.clock.after(Math.min(RETRY_MIN_MS * 2 ** effect.failures, RETRY_MAX_MS), () =>
           this.#input({ kind: "retry-due", epoch: effect.epoch }),
         );
         return;

@@ -87,12 +87,12 @@ describe("row 97: served only while a viewer shares", () => {
     const rules = new Rules();
     rules.input({ kind: "host-came" });
     const silent = { kind: "viewer-silent", epoch: 1, fault: "no answer" } as const;
-    expect(rules.input(silent)).toEqual([{ kind: "retry-later", epoch: 1 }]);
+    expect(rules.input(silent)).toEqual([{ kind: "retry-later", epoch: 1, failures: 0 }]);
     expect(rules.state.fault).toBe("no answer");
     expect(rules.input({ kind: "retry-due", epoch: 1 })).toEqual([{ kind: "ask-viewer", epoch: 1 }]);
     rules.input({ kind: "viewer-answered", epoch: 1, readOnly: false });
     const failed = { kind: "listening-failed", epoch: 1, fault: "in use" } as const;
-    expect(rules.input(failed)).toEqual([{ kind: "retry-later", epoch: 1 }]);
+    expect(rules.input(failed)).toEqual([{ kind: "retry-later", epoch: 1, failures: 0 }]);
     expect(rules.input({ kind: "retry-due", epoch: 1 })).toEqual([{ kind: "listen", epoch: 1 }]);
   });
 
@@ -119,7 +119,7 @@ describe("row 97: served only while a viewer shares", () => {
     const rules = new Rules().mounted();
     rules.input({ kind: "user-changed", user: 1001 }, { kind: "mount-gone" });
     const failed = { kind: "mount-failed", mount: { uid: 1001, readOnly: false }, fault: "no" } as const;
-    expect(rules.input(failed)).toEqual([{ kind: "retry-later", epoch: 1 }]);
+    expect(rules.input(failed)).toEqual([{ kind: "retry-later", epoch: 1, failures: 0 }]);
     expect(rules.input({ kind: "user-changed", user: 1001 })).toEqual([]);
     expect(rules.input({ kind: "retry-due", epoch: 1 })).toEqual([
       { kind: "mount", mount: { uid: 1001, readOnly: false } },
@@ -128,6 +128,36 @@ describe("row 97: served only while a viewer shares", () => {
     expect(rules.input({ kind: "user-changed", user: UID })).toEqual([
       { kind: "mount", mount: { uid: UID, readOnly: false } },
     ]);
+  });
+
+  test("a mount that fails every time is tried less and less often, until the viewer or the user is another", () => {
+    const rules = new Rules().mounted();
+    rules.input({ kind: "user-changed", user: 1001 }, { kind: "mount-gone" });
+    const failed = { kind: "mount-failed", mount: { uid: 1001, readOnly: false }, fault: "not empty" } as const;
+    const again = (epoch: number): number[] =>
+      [...rules.input(failed), ...rules.input({ kind: "retry-due", epoch })].flatMap((effect) =>
+        effect.kind === "retry-later" ? [effect.failures] : [],
+      );
+    expect([...again(1), ...again(1), ...again(1)]).toEqual([0, 1, 2]);
+    rules.input(failed, { kind: "user-changed", user: UID });
+    expect(rules.input({ ...failed, mount: { uid: UID, readOnly: false } })).toContainEqual({
+      kind: "retry-later",
+      epoch: 1,
+      failures: 0,
+    });
+    rules.input({ kind: "user-changed", user: 1001 });
+    expect(again(1)).toEqual([0]);
+    rules.input(
+      { kind: "host-left" },
+      failed,
+      { kind: "host-came" },
+      { kind: "viewer-answered", epoch: 2, readOnly: false },
+    );
+    rules.input({ kind: "listening-began", epoch: 2 });
+    expect(again(2)).toEqual([0]);
+    // What has come about once may be lost by chance.
+    rules.input({ ...made(), mount: { uid: 1001, readOnly: false } } as SharedFolderInput);
+    expect(rules.state.mountFailures).toBe(0);
   });
 
   test("a viewer that freezes is refused at once, and what is mounted waits for it", () => {

@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { DaemonSharedFolder } from "../../../src/programs/daemon-shared-folder.ts";
-import { systemClock } from "../../../src/support/clock.ts";
+import { type Clock, systemClock } from "../../../src/support/clock.ts";
 import { MuxReader, muxHeader } from "../../../src/wire/webdav-mux.ts";
+import { ManualClock } from "../../fakes/manual-clock.ts";
 import { recordingLog } from "../../fakes/recording-log.ts";
 import { freePort } from "../../integration/peers/free-port.ts";
 import { makeTempDir, type TempDir } from "../../integration/peers/temp-dir.ts";
-import { until } from "../../integration/peers/until.ts";
+import { sleep, until } from "../../integration/peers/until.ts";
 
 const USER = 1000;
 const ANSWERS: Readonly<Record<string, string>> = {
@@ -80,16 +81,16 @@ interface Served {
   readonly port: number;
 }
 
-async function served(listen?: readonly string[]): Promise<Served> {
+async function served(listen: readonly string[] = ["127.0.0.1"], clock: Clock = systemClock): Promise<Served> {
   const dir = makeTempDir("shared-folder");
   const port = await freePort();
   const folder = new DaemonSharedFolder({
     device: dir.join("port"),
-    listen: (listen ?? ["127.0.0.1"]).map((host) => ({ host, port })),
+    listen: listen.map((host) => ({ host, port })),
     policy: { mount: true },
     announce: false,
     mountSocket: dir.join("mount"),
-    clock: systemClock,
+    clock,
     log: recordingLog().log,
   });
   held.push({
@@ -147,4 +148,26 @@ test("an address that this machine does not have is not said to be served", asyn
   held.push({ [Symbol.asyncDispose]: async () => viewer[Symbol.dispose]() });
   await until("it to be served", () => folder.report.listening.length > 0, 5000, 5);
   expect(folder.report.listening).toEqual([`127.0.0.1:${port}`]);
+});
+
+test("what cannot be mounted is tried after 10 s, and then less and less often", async () => {
+  const clock = new ManualClock();
+  const { folder, dir } = await served(undefined, clock);
+  const helper = await helperAt(dir.join("mount"));
+  const viewer = await viewerAt(dir.join("port"));
+  held.push({ [Symbol.asyncDispose]: async () => viewer[Symbol.dispose]() });
+  for (const [tries, waitMs] of [
+    [1, 10_000],
+    [2, 20_000],
+    [3, 40_000],
+  ] as const) {
+    await until(`try ${tries}`, () => helper.asked.length === tries, 5000, 5);
+    helper.answer({ error: { code: "mount.not-empty", detail: "/home/user/Shared is not empty" } });
+    await until("it to fail", () => folder.report.mount.state === "failed", 5000, 5);
+    clock.advance(waitMs - 1);
+    await sleep(20);
+    expect(helper.asked).toHaveLength(tries);
+    clock.advance(1);
+  }
+  await until("the next try", () => helper.asked.length === 4, 5000, 5);
 });
