@@ -22,10 +22,10 @@ async function main(): Promise<void> {
   const { line, ignored } = upstream?.parse(args) ?? { line: parseCommandLine(args), ignored: [] };
   switch (line.command) {
     case "help":
-      process.stdout.write(line.text);
+      say(line.text);
       return;
     case "version":
-      process.stdout.write(`tsvdagent ${VERSION}\n`);
+      say(`tsvdagent ${VERSION}\n`);
       return;
     case "daemon":
       return (await import("./programs/daemon.ts")).daemon(line.options, programContext(line.options.log, ignored));
@@ -39,9 +39,9 @@ async function main(): Promise<void> {
     }
     case "send": {
       const { send } = await import("./programs/send.ts");
-      const say = (text: string): void => void process.stderr.write(text);
+      const tell = (text: string): void => void process.stderr.write(text);
       const isTerminal = process.stderr.isTTY === true;
-      return send(line.options, line.operands, { say, isTerminal, stop: programContext().stop });
+      return send(line.options, line.operands, { say: tell, isTerminal, stop: programContext().stop });
     }
     case "share-proxy": {
       const { shareProxy } = await import("./programs/share-proxy.ts");
@@ -49,11 +49,22 @@ async function main(): Promise<void> {
     }
     case "status": {
       const { status } = await import("./programs/status.ts");
-      return status(line.options, (text) => void process.stdout.write(text), programContext().stop);
+      return status(line.options, say, programContext().stop);
     }
     default:
       line satisfies never;
   }
+}
+
+/** On stdout. Whoever has read enough of it, as `head`, ends us, and nothing is wrong with that. */
+function say(text: string): void {
+  if (process.stdout.listenerCount("error") === 0)
+    process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      process.stderr.write(`tsvdagent: stdout: ${describeError(error)}\n`);
+      process.exit(FAILED);
+    });
+  process.stdout.write(text);
 }
 
 function programContext(wanted?: string, ignored: readonly string[] = []): DaemonContext {
