@@ -13,6 +13,9 @@ const targetNames: readonly (readonly [number, readonly string[]])[] = [
   [ClipboardType.IMAGE_JPG, ["image/jpeg"]],
 ];
 
+/** Of a picture that no viewer's clipboard has a type for: PNG is made of it. */
+const GIF_TARGET = "image/gif";
+
 /** Pictures that PNG can be made of, without loss before with, the least work first. */
 const pngSources: readonly number[] = [ClipboardType.IMAGE_BMP, ClipboardType.IMAGE_TIFF, ClipboardType.IMAGE_JPG];
 
@@ -20,7 +23,7 @@ const pngSources: readonly number[] = [ClipboardType.IMAGE_BMP, ClipboardType.IM
 export const SECRET_TARGET = "x-kde-passwordManagerHint";
 export const SECRET_VALUE = "secret";
 
-/** What an application's targets amount to: for each type the target to ask for, spelled as the application did. */
+/** What an application's targets amount to: for each type the target to ask for, spelled as the application did. See `isForPng`. */
 export function typesOfTargets(targets: readonly string[]): ReadonlyMap<number, string> {
   const found = new Map<number, string>();
   for (const [type, names] of targetNames) {
@@ -31,7 +34,15 @@ export function typesOfTargets(targets: readonly string[]): ReadonlyMap<number, 
       break;
     }
   }
+  const gif = targets.find((target) => target.toLowerCase() === GIF_TARGET);
+  if (gif !== undefined && !targetNames.some(([type]) => type !== ClipboardType.UTF8_TEXT && found.has(type)))
+    found.set(ClipboardType.IMAGE_PNG, gif);
   return found;
+}
+
+/** What is given for this target is not what is wanted of it: PNG is to be made of it. */
+export function isForPng(target: string): boolean {
+  return target.toLowerCase() === GIF_TARGET;
 }
 
 /** The targets to offer for the viewer's types, in its order. */

@@ -1,7 +1,14 @@
 // The session's clipboard: between the desktop's selections and the link, with the user's own policy, and pictures made PNG.
 import type { ImageConverter } from "../desktop/clipboard/images/image-converter.ts";
 import { type ClipboardPolicy, type Refusal, refusalOf } from "../features/clipboard-policy.ts";
-import { pngSource, targetsOfTypes, typeOfTarget, typesOfTargets, withPng } from "../features/clipboard-targets.ts";
+import {
+  isForPng,
+  pngSource,
+  targetsOfTypes,
+  typeOfTarget,
+  typesOfTargets,
+  withPng,
+} from "../features/clipboard-targets.ts";
 import type {
   Content,
   Copied,
@@ -315,7 +322,8 @@ export class SessionClipboard implements DesktopClipboardEvents {
     if (copied === undefined || desktop === undefined) return undefined;
     if (!this.#allowed("guest-to-host", selection, [type]).includes(type)) return undefined;
     const target = copied.get(type);
-    if (target !== undefined) return desktop.read(selection, target, signal);
+    if (target !== undefined && !isForPng(target)) return desktop.read(selection, target, signal);
+    if (target !== undefined) return this.#converted(desktop.read(selection, target, signal), signal);
     const source = type === ClipboardType.IMAGE_PNG ? copied.get(pngSource([...copied.keys()]) ?? 0) : undefined;
     return source === undefined ? undefined : this.#converted(desktop.read(selection, source, signal), signal);
   }

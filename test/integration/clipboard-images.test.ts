@@ -6,7 +6,7 @@ import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
 import { hostilePictures } from "../fakes/hostile-pictures.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
-import { makePicture, type PictureFormat, pictureDifference } from "./peers/pixbuf.ts";
+import { makeGif, makePicture, type PictureFormat, pictureDifference } from "./peers/pixbuf.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { until } from "./peers/until.ts";
 import { clipboardTargets, copyFile, pasteToFile } from "./peers/x-clipboard.ts";
@@ -105,6 +105,19 @@ describe.each(formats)("%s", (format, type) => {
     expect((await readFile(png)).subarray(1, 4).toString()).toBe("PNG");
     expect(await pictureDifference(png, folder.join(format))).toBeLessThanOrEqual(format === "jpeg" ? 6 : 0);
   });
+});
+
+test("row 44: a copied GIF, for which viewers have no type, is given as PNG", async () => {
+  const file = folder.join("gif");
+  await makeGif(file, 300, 200);
+  const { owner, types } = await copied(file, "image/gif");
+  await using _ = owner;
+  expect(types).toEqual([PNG]);
+  const png = await viewerPastes(PNG);
+  expect(png.type).toBe(PNG);
+  await writeFile(folder.join("converted"), png.data);
+  expect((await readFile(folder.join("converted"))).subarray(1, 4).toString()).toBe("PNG");
+  expect(await pictureDifference(folder.join("converted"), file)).toBe(0);
 });
 
 test("a picture with text beside it is offered as both", async () => {

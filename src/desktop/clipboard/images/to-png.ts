@@ -1,6 +1,7 @@
 // Any picture an application has as one that every viewer takes. Slow, and at the mercy of who made the picture: run it in a worker.
 import { decodeBmp } from "./bmp.ts";
 import { formatOf } from "./format.ts";
+import { decodeGif } from "./gif.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { encodePng } from "./png.ts";
 import { ImageError, type Raster } from "./raster.ts";
@@ -15,6 +16,7 @@ export function toPng(bytes: Uint8Array): Uint8Array {
     bmp: decodeBmp,
     tiff: decodeTiff,
     jpeg: decodeJpeg,
+    gif: decodeGif,
   };
   return encodePng(decode[format](bytes));
 }
