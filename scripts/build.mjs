@@ -83,7 +83,8 @@ await build({
   platform: "node",
   format: "esm",
   target: `node${engines.node.replace(/[^0-9.]/g, "")}`,
-  define: { TSVDAGENT_VERSION: JSON.stringify(version) },
+  // x11 looks for it, and would load a module for a clock that Date is good enough for.
+  define: { TSVDAGENT_VERSION: JSON.stringify(version), performance: "undefined" },
   // Libraries written for require() find none in a module of their own.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   plugins: [leaveOut, whenNeeded],

@@ -3,7 +3,9 @@
 import { basename } from "node:path";
 import { parseCommandLine } from "./programs/command-line.ts";
 import type { DaemonContext } from "./programs/daemon.ts";
+import { startLean } from "./programs/lean-start.ts";
 import { upstreamProgram } from "./programs/upstream-names.ts";
+import { systemClock } from "./support/clock.ts";
 import { BackendError, ConfigError, describeError, RunError } from "./support/errors.ts";
 import { createLog, type LogLevel } from "./support/log.ts";
 import { RecentFaults } from "./support/recent-faults.ts";
@@ -20,6 +22,7 @@ const upstream = upstreamProgram(basename(process.argv[1] ?? ""));
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const { line, ignored } = upstream?.parse(args) ?? { line: parseCommandLine(args), ignored: [] };
+  if (line.command === "daemon" || line.command === "session" || line.command === "run") startLean(systemClock);
   switch (line.command) {
     case "help":
       say(line.text);

@@ -1,5 +1,4 @@
 // Knows the viewer's own content again when an application offers it: clipboard managers take over what others copy.
-import { crc32 } from "node:zlib";
 import type { Content } from "../features/desktop-clipboard.ts";
 import { type ClipboardSelection, ClipboardType } from "../wire/agent-constants.ts";
 
@@ -62,6 +61,7 @@ export class ViewersContent {
 }
 
 async function* noted(given: Given, type: number, content: Content): AsyncGenerator<Uint8Array> {
+  const { crc32 } = await import("node:zlib");
   let bytes = 0;
   let check = 0;
   for await (const piece of content) {
@@ -75,6 +75,7 @@ async function* noted(given: Given, type: number, content: Content): AsyncGenera
 }
 
 async function isKnown(given: Given, type: number, content: Content): Promise<boolean> {
+  const { crc32 } = await import("node:zlib");
   let bytes = 0;
   let check = 0;
   for await (const piece of content) {
