@@ -2,7 +2,7 @@
 // whether anything may be changed; where, and whether at all, it finds out itself.
 import { Socket } from "node:net";
 import { sleep, systemClock } from "../support/clock.ts";
-import { BackendError, describeError, RunError } from "../support/errors.ts";
+import { BackendError, ConfigError, RunError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import { accountOf, mountDavfs, unmountDavfs } from "../system/shared-folder/davfs-mount.ts";
 import {
@@ -27,11 +27,19 @@ export async function mountHelper(options: MountHelperOptions, log: Log): Promis
   const request = line === undefined ? undefined : parseMountRequest(line);
   if (request === undefined) throw new RunError("no request that makes sense");
   const answer = await obey(request, options).catch((error: unknown): MountAnswer => {
-    if (!(error instanceof BackendError)) throw error;
-    log.warn(`mount: ${describeError(error)}`);
-    return { error: { code: error.code, detail: error.message } };
+    const { code, message } = faultOf(error);
+    log.warn(`mount: ${code}: ${message}`);
+    return { error: { code, detail: message } };
   });
   await new Promise<void>((resolve) => socket.end(`${JSON.stringify(answer)}\n`, () => resolve()));
+}
+
+/** What the system has refused, or a person has written wrongly, is told; anything else is a fault of ours, and to be seen. */
+export function faultOf(error: unknown): BackendError {
+  if (error instanceof BackendError) return error;
+  const isOfSystem = error instanceof ConfigError || (error as NodeJS.ErrnoException).syscall !== undefined;
+  if (!isOfSystem) throw error;
+  return new BackendError("mount.failed", (error as Error).message, { cause: error });
 }
 
 async function obey(request: MountRequest, options: MountHelperOptions): Promise<MountAnswer> {

@@ -2,7 +2,7 @@
 // folder of root's, and that is then bound to the user's, which is opened first and looked at while it is open.
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
-import { mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { sleep, systemClock } from "../../support/clock.ts";
@@ -26,6 +26,10 @@ const MS_BIND = 0x1000;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const O_PATH = 0o10000000;
+/** getent(1) */
+const GETENT_NOT_FOUND = 2;
+/** Something else is in its place, or a link. */
+const NO_FOLDER: ReadonlySet<string> = new Set(["ENOTDIR", "ELOOP"]);
 const NEVER = new AbortController().signal;
 
 /** davfs2.conf(5): soon to notice what has changed, and never long to wait. */
@@ -48,9 +52,12 @@ export interface Account {
   readonly home: string;
 }
 
-/** As the system knows the user, from wherever it knows them. Throws a BackendError `mount.no-user`. */
+/** As the system knows the user, from wherever it knows them. Throws a BackendError `mount.no-user` or `mount.failed`. */
 export async function accountOf(uid: number): Promise<Account> {
-  const { stdout } = await run("getent", ["passwd", String(uid)]).catch(() => ({ stdout: "" }));
+  const { stdout } = await run("getent", ["passwd", String(uid)]).catch((error: unknown) => {
+    if ((error as { readonly code?: unknown }).code === GETENT_NOT_FOUND) return { stdout: "" };
+    throw new BackendError("mount.failed", `user ${uid} cannot be looked up: ${lastLine(error)}`, { cause: error });
+  });
   const [, , found, gid, , home] = stdout.split("\n")[0]?.split(":") ?? [];
   if (Number(found) !== uid || !/^\d+$/.test(gid ?? "") || home === undefined || !/^\/./.test(home))
     throw new BackendError("mount.no-user", `user ${uid} has no home here`);
@@ -70,23 +77,40 @@ export async function mountDavfs(account: Account, folder: string, readOnly: boo
   await run("mkdir", ["-p", "--", target], { uid: account.uid, gid: account.gid }).catch((error: unknown) => {
     throw new BackendError("mount.failed", `${target} cannot be made: ${lastLine(error)}`);
   });
-  const handle = await open(target, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(() => {
-    throw new BackendError("mount.not-owned", `${target} is no folder`);
-  });
+  await using handle = await openTarget(target, account.uid);
   try {
-    const opened = `/proc/self/fd/${handle.fd}`;
-    if ((await handle.stat()).uid !== account.uid)
-      throw new BackendError("mount.not-owned", `${target} is not the user's own`);
-    if ((await readdir(opened)).length > 0) throw new BackendError("mount.not-empty", `${target} is not empty`);
     await mountOurs(account, readOnly);
-    (await libc()).mount(ours(account.uid), opened, null, MS_BIND, null);
+    (await libc()).mount(ours(account.uid), opened(handle), null, MS_BIND, null);
     return target;
   } catch (error) {
     await unmountDavfs(account.uid).catch(() => {});
     throw error;
-  } finally {
-    await handle.close();
   }
+}
+
+/** The folder it is to be bound to, as it is when it is looked at. Throws as `mountDavfs`. */
+export async function openTarget(target: string, uid: number): Promise<FileHandle> {
+  const failed = (error: unknown): never => {
+    throw new BackendError("mount.failed", `${target} cannot be looked at: ${lastLine(error)}`, { cause: error });
+  };
+  const handle = await open(target, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    if (!NO_FOLDER.has((error as NodeJS.ErrnoException).code ?? "")) return failed(error);
+    throw new BackendError("mount.not-owned", `${target} is no folder`);
+  });
+  try {
+    if ((await handle.stat().catch(failed)).uid !== uid)
+      throw new BackendError("mount.not-owned", `${target} is not the user's own`);
+    if ((await readdir(opened(handle)).catch(failed)).length > 0)
+      throw new BackendError("mount.not-empty", `${target} is not empty`);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function opened({ fd }: FileHandle): string {
+  return `/proc/self/fd/${fd}`;
 }
 
 /** Takes it away, whoever is in it. Nothing is asked of the viewer, who may be gone. */
