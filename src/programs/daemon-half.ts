@@ -50,6 +50,8 @@ export interface DaemonParts {
   readonly sharedFolder?: DaemonSharedFolder | undefined;
   /** Undefined: switched off. */
   readonly guestShare?: DaemonGuestShare | undefined;
+  /** A viewer has come or gone. */
+  readonly viewerChanged?: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -292,6 +294,7 @@ export class DaemonHalf implements AsyncDisposable {
   }
 
   #capabilitiesInput(input: CapabilitiesInput): void {
+    const before = this.#capabilities.viewer;
     const [state, effects] = capabilitiesStep(this.#capabilities, input, guestCaps(this.#parts.abilities));
     for (const effect of effects) {
       switch (effect.kind) {
@@ -327,6 +330,7 @@ export class DaemonHalf implements AsyncDisposable {
       }
     }
     this.#capabilities = state;
+    if ((before === undefined) !== (state.viewer === undefined)) this.#parts.viewerChanged?.();
   }
 
   #pointerInput(input: PointerInput): void {

@@ -53,7 +53,7 @@ export async function daemon(options: DaemonOptions, context: DaemonContext): Pr
   using service = await ServiceManager.fromEnvironment(process.env, { clock: systemClock, log: log.of("service") });
   askForPriority(log);
   await using watched = options["no-logind"] === true ? undefined : await watchLogind(log);
-  await using parts = new Parts(options, watched?.logind, context);
+  await using parts = new Parts(options, watched?.logind, context, (text) => service.status(text));
   await parts.start(config);
   await using _session = await listenAt({
     path: options.socket ?? DEFAULT_SOCKET,
@@ -128,13 +128,21 @@ class Parts implements AsyncDisposable {
   readonly #control: ControlServer;
   readonly #subscriptions: readonly Disposable[];
   readonly #startedMs = systemClock.nowMs();
+  readonly #tellSystem: (text: string) => void;
   #running: Running | undefined;
 
-  constructor(options: DaemonOptions, logind: Logind | undefined, context: DaemonContext) {
+  /** `tellSystem`: one line on how things are, as often as that changes. */
+  constructor(
+    options: DaemonOptions,
+    logind: Logind | undefined,
+    context: DaemonContext,
+    tellSystem: (text: string) => void,
+  ) {
     this.#options = options;
     this.#logind = logind;
     this.#context = context;
     this.#log = context.log;
+    this.#tellSystem = tellSystem;
     this.#control = new ControlServer(
       ({ command }, uid) => {
         if (command !== "status") throw new ControlError("unknown command: known is status");
@@ -165,6 +173,7 @@ class Parts implements AsyncDisposable {
       clipboardPolicy: clipboardPolicyOf(config),
       sharedFolder,
       guestShare,
+      viewerChanged: () => this.#tellState(),
       clock: systemClock,
       log,
     });
@@ -172,11 +181,20 @@ class Parts implements AsyncDisposable {
     const agents = new SessionAgents({ daemon: half, logins: this.#logind, version, clock: systemClock, log });
     this.#running = { config, pointer, sharedFolder, guestShare, half, agents };
     if (this.#logind !== undefined) this.#screenChanged(this.#logind);
+    this.#tellState();
   }
 
   #screenChanged({ activeSession }: Logind): void {
     this.#running?.agents.screenChanged(activeSession);
     this.#running?.sharedFolder?.screenChanged(userOf(activeSession));
+    this.#tellState();
+  }
+
+  #tellState(): void {
+    const viewer = this.#running?.half.status.viewer === undefined ? "no viewer" : "a viewer is connected";
+    const screen = this.#logind?.activeSession;
+    const session = screen === undefined ? "" : `, session ${screen.id} is on the screen`;
+    this.#tellSystem(`${viewer}${session}`);
   }
 
   async reload(): Promise<void> {

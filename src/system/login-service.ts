@@ -86,10 +86,6 @@ export class LoginService {
     return pid > 0 ? this.#find("GetSessionByPID", "u", pid, options) : undefined;
   }
 
-  sessionById(id: string, options: CallOptions): Promise<string | undefined> {
-    return this.#find("GetSession", "s", id, options);
-  }
-
   /** The session that logind thinks the user is looking at. */
   async displayOfUser(uid: number, options: CallOptions): Promise<string | undefined> {
     const path = await this.#find("GetUser", "u", uid, options);

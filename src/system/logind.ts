@@ -119,12 +119,6 @@ export class Logind implements AsyncDisposable {
     return this.#readIf(isTheirs, await this.#service.displayOfUser(uid, options), options);
   }
 
-  /** By its id, such as $XDG_SESSION_ID. From here on its changes are followed. Rejects as `sessionOfPeer` does. */
-  async sessionById(id: string, signal?: AbortSignal): Promise<LoginSession | undefined> {
-    const path = await this.#service.sessionById(id, { signal });
-    return this.#readIf(() => true, path, { signal });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const held of this.#held.splice(0)) held[Symbol.dispose]();
     this.#changed.clear();

@@ -14,8 +14,6 @@ const MAX_STATUS_LENGTH = 1000;
 export interface ServiceManagerParts {
   readonly clock: Clock;
   readonly log: Log;
-  /** With every ping of the watchdog, and only then: what has to be looked at now and then without a timer of its own. */
-  readonly onTick?: () => void;
 }
 
 export class ServiceManager implements Disposable {
@@ -85,7 +83,6 @@ export class ServiceManager implements Disposable {
     this.#ping = this.#parts.clock.after(this.#pingMs, () => {
       this.#pingLater();
       this.#tell("WATCHDOG=1");
-      this.#parts.onTick?.();
     });
   }
 

@@ -6,6 +6,7 @@ import { ClipboardSelection, ClipboardType, FileXferStatus, ReplyError } from ".
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { FakeSession } from "../fakes/fake-session.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
+import { notifySocket } from "../fakes/notify-socket.ts";
 import { ViewerClipboard } from "../fakes/viewer-clipboard.ts";
 import { program, startAgent } from "./peers/agent.ts";
 import { isRoot, LoginDaemon, ME, OTHER } from "./peers/login-daemon.ts";
@@ -588,4 +589,28 @@ test("row 88: both sockets may be systemd's: they are used, and stay when the da
   expect(await daemon.ended).toEqual({ code: 0, signal: null });
   await within("the connection to end", agent.closed, SOON_MS);
   expect([existsSync(session), existsSync(control)]).toEqual([true, true]);
+});
+
+test("what systemctl status shows of it: the viewer, and the session on the screen", async () => {
+  using dir = makeTempDir("state");
+  await using system = await notifySocket(dir.join("notify"));
+  await using own = await hostSocket();
+  await login.logind.setProcess(process.pid, "1");
+  const sockets = ["--socket", dir.join("session"), "--control", dir.join("control")];
+  await using _ = await startAgent(["daemon", "--port", own.path, "--uinput", "none", ...sockets], {
+    env: { DBUS_SYSTEM_BUS_ADDRESS: bus.address, NOTIFY_SOCKET: dir.join("notify") },
+  });
+  const states = (): readonly string[] => system.received.filter((text) => text.startsWith("STATUS="));
+  const here = "STATUS=no viewer, session 1 is on the screen";
+  await until("the session to be told", () => states().at(-1) === here, SOON_MS);
+  const socket = connect({ path: dir.join("session") });
+  const agent = new FakeSession(socket);
+  const host = await own.opened();
+  await host.connectViewer();
+  const viewed = "STATUS=a viewer is connected, session 1 is on the screen";
+  await until("the viewer to be told", () => states().at(-1) === viewed, SOON_MS);
+  host.close();
+  await until("it to be told that it is gone", () => states().at(-1) === here, SOON_MS);
+  socket.destroy();
+  await agent.closed;
 });

@@ -166,11 +166,6 @@ describe("the session of a process", () => {
     expect(await logind.sessionOfPeer({ pid: 82, uid: 4321 })).toBe(undefined);
   });
 
-  test("by id, whose path is logind's", async () => {
-    expect((await logind.sessionById("c2"))?.path).toBe("/org/freedesktop/login1/session/c2");
-    expect(await logind.sessionById("none")).toBe(undefined);
-  });
-
   test.each([
     ["GetSessionByPID", "(7,)"],
     ["GetSessionByPID", "('not a path',)"],

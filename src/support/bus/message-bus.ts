@@ -58,27 +58,20 @@ export interface BusObject {
   readonly interface: string;
 }
 
-export interface BusWatcher {
-  /** What was read before may be out of date. The match rules are in force. */
-  connected(): void;
-  lost(): void;
-}
-
 interface Subscription {
   readonly rule: SignalRule;
   readonly listener: (signal: BusSignal) => void;
 }
 
 /**
- * Connects at the first call, subscription or watcher; reconnects while there is a subscription or a watcher. Listeners
- * may throw a BackendError, which is logged.
+ * Connects at the first call or subscription; reconnects while there is a subscription or the owner of a name is watched.
+ * Listeners may throw a BackendError, which is logged.
  */
 export class MessageBus implements AsyncDisposable {
   readonly #options: MessageBusOptions;
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #subscriptions = new Set<Subscription>();
-  readonly #watchers = new Set<BusWatcher>();
   readonly #owners = new NameOwners();
   /** Until there is a connection. */
   readonly #unsent = new Set<PendingCall>();
@@ -92,10 +85,6 @@ export class MessageBus implements AsyncDisposable {
   constructor(options: MessageBusOptions) {
     this.#options = options;
     this.#log = options.log.of("bus");
-  }
-
-  get isConnected(): boolean {
-    return this.#connection !== undefined;
   }
 
   /**
@@ -166,13 +155,6 @@ export class MessageBus implements AsyncDisposable {
     };
   }
 
-  /** Is told of connections made and lost from now on. */
-  watch(watcher: BusWatcher): Disposable {
-    this.#watchers.add(watcher);
-    this.#run();
-    return { [Symbol.dispose]: () => this.#watchers.delete(watcher) };
-  }
-
   /** Pending calls fail; nobody is told anything any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
@@ -181,7 +163,7 @@ export class MessageBus implements AsyncDisposable {
   }
 
   get #isWanted(): boolean {
-    return this.#subscriptions.size + this.#watchers.size + this.#owners.names.length > 0;
+    return this.#subscriptions.size + this.#owners.names.length > 0;
   }
 
   #run(): void {
@@ -229,7 +211,6 @@ export class MessageBus implements AsyncDisposable {
       this.#failAll(ending.signal.reason);
       if (stop.aborted) return ending.signal.reason;
       this.#owners.clear();
-      for (const watcher of [...this.#watchers]) this.#tell(() => watcher.lost());
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       end(error);
@@ -256,7 +237,6 @@ export class MessageBus implements AsyncDisposable {
     for (const name of this.#owners.names) this.#askOwner(name);
     for (const { rule } of this.#subscriptions) this.#ask("AddMatch", ruleText(rule));
     for (const pending of [...this.#unsent]) this.#send(connection, pending);
-    for (const watcher of [...this.#watchers]) this.#tell(() => watcher.connected());
   }
 
   #put(call: BusCall, options: Pick<PendingCallOptions, "signal" | "timeoutMs" | "resolve" | "reject">): void {

@@ -356,13 +356,6 @@ describe("the session of a peer", () => {
     off.abort(new Error("hung up"));
     await expect(asked).rejects.toThrow("hung up");
   });
-
-  test("by its id", async () => {
-    const { bus, logind } = await bench();
-    bus.addSession("c2", { seat: "" });
-    expect((await logind.sessionById("c2"))?.id).toBe("c2");
-    expect(await logind.sessionById("9")).toBe(undefined);
-  });
 });
 
 describe("logind itself", () => {
