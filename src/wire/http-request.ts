@@ -37,7 +37,9 @@ export function encodeHead(head: RequestHead, without: readonly string[]): Uint8
     .filter(([name]) => !without.includes(name.toLowerCase()))
     .map(([name, value]) => `${name}: ${value}\r\n`);
   const text = `${head.method} ${head.target} HTTP/1.${head.minorVersion}\r\n${lines.join("")}\r\n`;
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 const requestLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e\x80-\xff]{1,16384}) HTTP\/1\.([01])$/;

@@ -161,10 +161,12 @@ describe("on the host, without a network of the guest's", () => {
 
 describe("in the guest itself, davfs2", () => {
   test("mounts it: copies, appends, moves and removes, with equal content", async () => {
+    // The port is for the user's programs and root's: davfs2 is to stay root, and not become a user of its own.
     const options = "ask_auth 0\\nuse_locks 1\\ndelay_upload 0\\n";
     const script = `
 set -e
 mkdir -p /mnt2 /run/dav
+printf 'dav_user root\\ndav_group root\\n' > /etc/davfs2/davfs2.conf
 printf '${options}' > /run/dav/conf
 printf 'http://127.0.0.1:${PORT_IN_GUEST}/ %s %s\\n' "$1" "$2" > /etc/davfs2/secrets
 chmod 600 /etc/davfs2/secrets

@@ -1,4 +1,5 @@
 // Whose program is at the other end of a connection over loopback: the kernel's own list of sockets says it.
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 
@@ -6,6 +7,11 @@ import { isIPv4 } from "node:net";
 const LISTS = ["/proc/self/net/tcp", "/proc/self/net/tcp6"] as const;
 /** net/tcp_states.h: ESTABLISHED, FIN_WAIT1, FIN_WAIT2. */
 const LIVING_STATES: ReadonlySet<string> = new Set(["01", "04", "05"]);
+
+/** Some 400 sockets: about a millisecond. */
+const LONG_BYTES = 64 * 1024;
+/** That were so when they were read last. */
+const longLists = new Set<string>();
 
 export interface Endpoint {
   readonly address: string;
@@ -30,8 +36,7 @@ async function lookUp(peer: Endpoint, own: Endpoint, lists: readonly string[]): 
   // As text, and only the lines that matter taken apart: a busy machine has thousands.
   const wanted = [`: ${spelled(peer)} ${spelled(own)} `, `: ${MAPPED}${spelled(peer)} ${MAPPED}${spelled(own)} `];
   for (const list of lists) {
-    // Without IPv6 there is no list of it.
-    const text = await readFile(list, "latin1").catch(() => "");
+    const text = await contentOf(list);
     for (const pair of wanted) {
       for (let at = text.indexOf(pair); at >= 0; at = text.indexOf(pair, at + 1)) {
         const [state = "", , , , uid = "", , inode = "0"] = text
@@ -42,6 +47,18 @@ async function lookUp(peer: Endpoint, own: Endpoint, lists: readonly string[]): 
     }
   }
   return undefined;
+}
+
+/** Empty where there is none, as that of IPv6 may be. A short list is here sooner than a thread could be asked for it. */
+async function contentOf(list: string): Promise<string> {
+  try {
+    const text = longLists.has(list) ? await readFile(list, "latin1") : readFileSync(list, "latin1");
+    if (text.length > LONG_BYTES) longLists.add(list);
+    else longLists.delete(list);
+    return text;
+  } catch {
+    return "";
+  }
 }
 
 /** As the kernel spells it: words of four bytes, each in the machine's order. */
