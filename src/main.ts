@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // From the command line to a program, from its errors to an exit code: 0 done, 1 failed at run time, 2 wrong words.
 import { basename } from "node:path";
+import { isatty } from "node:tty";
 import { parseCommandLine } from "./programs/command-line.ts";
 import type { DaemonContext } from "./programs/daemon.ts";
 import { startLean } from "./programs/lean-start.ts";
@@ -14,6 +15,7 @@ import { VERSION } from "./version.ts";
 // Whoever read our words may stop to; that is no reason to end.
 process.stderr.on("error", () => {});
 
+const STDIN = 0;
 const FAILED = 1;
 const WRONG_WORDS = 2;
 const upstream = upstreamProgram(basename(process.argv[1] ?? ""));
@@ -84,6 +86,7 @@ function programContext(wanted?: string, ignored: readonly string[] = []): Daemo
   const stop = new AbortController();
   const end = (): void => stop.abort();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
+  const hasTerminal = isatty(STDIN);
   return {
     log,
     faults,
@@ -91,8 +94,12 @@ function programContext(wanted?: string, ignored: readonly string[] = []): Daemo
       level = next;
     },
     stop: stop.signal,
-    // Upstream's end by it.
-    onReload: (reload) => process.on("SIGHUP", upstream === undefined ? reload : end),
+    onReload: (reload) =>
+      process.on("SIGHUP", () => {
+        // Upstream's end by it, and a terminal that is closed says its end so, too.
+        if (upstream !== undefined || (hasTerminal && !isatty(STDIN))) end();
+        else reload();
+      }),
   };
 }
 

@@ -10,7 +10,15 @@ declare module "node-pty" {
     /** Reads no more: what is written at the other end stays in the line. */
     pause(): void;
     kill(signal?: string): void;
+    /** The other end is closed, as a terminal's window is. */
+    destroy(): void;
   }
 
-  export function spawn(file: string, args: readonly string[], options: { readonly encoding: null }): IPty;
+  interface SpawnOptions {
+    readonly encoding: null;
+    /** Default: this process's own. */
+    readonly env?: NodeJS.ProcessEnv;
+  }
+
+  export function spawn(file: string, args: readonly string[], options: SpawnOptions): IPty;
 }
