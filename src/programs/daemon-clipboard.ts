@@ -246,7 +246,9 @@ export class DaemonClipboard implements AsyncDisposable {
     out.signal.addEventListener("abort", () => body.stop());
     session.send({ kind: "content-answer", requestId, type, bodyId: out.id, bytes });
     try {
-      for await (const piece of this.#watched(wholeIfSmall(body.spool, bytes), body)) await out.write(piece);
+      const { spool } = body;
+      for await (const piece of this.#watched(wholeIfSmall(spool, bytes), body))
+        await out.write(piece, () => spool.giveBack(piece));
       out.end(true);
       this.#finished(bodyId, body);
     } catch (error) {

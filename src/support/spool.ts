@@ -15,8 +15,9 @@ const FILE_STEP_BYTES = 512 * 1024;
 /** Small pieces are gathered into blocks: a body may come a byte at a time, and each piece has a price of its own. */
 const BLOCK_BYTES = 64 * 1024;
 const KEPT_PIECE_BYTES = 32 * 1024;
-/** Blocks that wait to be filled again. */
-const MAX_FREE_BLOCKS = 16;
+/** Steps, and blocks, that wait to be filled again. */
+const MAX_FREE_STEPS = 3;
+const MAX_FREE_BLOCKS = 64;
 
 /** First in, first out. One writer, one reader. */
 export class Spool implements AsyncDisposable {
@@ -25,6 +26,7 @@ export class Spool implements AsyncDisposable {
   #blockFill = 0;
   /** Blocks that have been read or written out. */
   #free: Uint8Array[] = [];
+  readonly #freeSteps: Buffer[] = [];
   #head: Uint8Array[] = [];
   #headBytes = 0;
   #tail: Uint8Array[] = [];
@@ -130,6 +132,13 @@ export class Spool implements AsyncDisposable {
     }
   }
 
+  /** The reader looks at this piece no more: its memory is written over. */
+  giveBack(piece: Uint8Array): void {
+    const { buffer } = piece;
+    if (buffer.byteLength === FILE_STEP_BYTES && this.#freeSteps.length < MAX_FREE_STEPS)
+      this.#freeSteps.push(Buffer.from(buffer));
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (let piece = await this.read(); piece !== undefined; piece = await this.read()) yield piece;
   }
@@ -187,20 +196,35 @@ export class Spool implements AsyncDisposable {
     if (this.#head.length === 0) return undefined;
     let count = 0;
     let bytes = 0;
-    while (count < this.#head.length && bytes < FILE_STEP_BYTES) bytes += this.#head[count++]?.length ?? 0;
+    for (const { length } of this.#head) {
+      if (count > 0 && bytes + length > FILE_STEP_BYTES) break;
+      bytes += length;
+      count += 1;
+    }
     const pieces = this.#head.splice(0, count);
     this.#headBytes -= bytes;
     // A few large writes go out quicker than many small ones, by more than the copy costs.
     if (pieces.length === 1) return pieces[0];
-    const all = Buffer.concat(pieces, bytes);
+    const all = this.#step(bytes);
+    let at = 0;
+    for (const piece of pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
     this.#reuse(pieces);
     return all;
+  }
+
+  /** So much memory: of a step where that is most of it. */
+  #step(bytes: number): Buffer {
+    if (bytes <= FILE_STEP_BYTES / 2) return Buffer.allocUnsafeSlow(bytes);
+    return (this.#freeSteps.pop() ?? Buffer.allocUnsafeSlow(FILE_STEP_BYTES)).subarray(0, bytes);
   }
 
   async #takeFile(file: FileHandle): Promise<Uint8Array> {
     const size = Math.min(this.#fileEnd - this.#fileStart, FILE_STEP_BYTES);
     const { bytesRead, buffer } = await file
-      .read(Buffer.allocUnsafeSlow(size), 0, size, this.#fileStart)
+      .read(this.#step(size), 0, size, this.#fileStart)
       .catch((cause: unknown) => {
         throw new BackendError("body.failed", "cannot read the body back from disk", { cause });
       });

@@ -16,10 +16,10 @@ export interface OutgoingBody {
   /** Aborted when the other side no longer wants it, or is gone. */
   readonly signal: AbortSignal;
   /**
-   * Resolves when the next may be written. The piece's memory is the body's from here on.
-   * Throws `link.closed` when nobody wants it any more.
+   * Resolves when the next may be written. The piece's memory is the body's from here on, until `onRead` is called, which
+   * happens only where the other half is another process. Throws `link.closed` when nobody wants it any more.
    */
-  write(piece: Uint8Array): Promise<void>;
+  write(piece: Uint8Array, onRead?: () => void): Promise<void>;
   /** That was all; `complete` false: the rest could not be had. */
   end(complete: boolean): void;
   /** Stops at once, also a write that waits for leave to go on. */
@@ -35,7 +35,8 @@ export interface IncomingBody extends AsyncIterable<Uint8Array> {
 
 /** The link's way out. */
 export interface FrameWriter {
-  put(frame: LinkFrame): void;
+  /** `onRead`: the data is out of this process. Never called where it is not to leave it. */
+  put(frame: LinkFrame, onRead?: () => void): void;
   /** Pieces of bodies, of which there may be many at once, wait until it is not. */
   readonly isFull: boolean;
   /** Resolves when more can be put, or the link is closed. */

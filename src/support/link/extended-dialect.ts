@@ -33,9 +33,9 @@ export class ExtendedDialect implements LinkDialect {
   openBody(): OutgoingBody {
     const id = this.#nextBodyId;
     this.#nextBodyId = (id % 0xffffffff) + 1;
-    const send = (message: BodyMessage): void => {
+    const send = (message: BodyMessage, onRead?: () => void): void => {
       if (message.kind === "body-end") this.#outgoing.delete(id);
-      this.#put(message);
+      this.#put(message, onRead);
     };
     const body = new CreditedOutgoingBody(id, send, this.#wire);
     if (this.#closed) body.cancelled();
@@ -101,22 +101,26 @@ export class ExtendedDialect implements LinkDialect {
     this.#incoming.clear();
   }
 
-  #put(message: LinkMessage): void {
-    if (!this.#closed) this.#wire.put(encodeLinkMessage(message));
+  #put(message: LinkMessage, onRead?: () => void): void {
+    if (!this.#closed) this.#wire.put(encodeLinkMessage(message), onRead);
   }
 }
 
 /** A body we send, as far as the other side gives credit. */
 class CreditedOutgoingBody implements OutgoingBody {
   readonly id: number;
-  readonly #send: (message: BodyMessage) => void;
+  readonly #send: (message: BodyMessage, onRead?: () => void) => void;
   readonly #wire: Pick<FrameWriter, "isFull" | "drained">;
   readonly #cancel = new AbortController();
   #credit = BODY_WINDOW_BYTES;
   #wake: (() => void) | undefined;
   #ended = false;
 
-  constructor(id: number, send: (message: BodyMessage) => void, wire: Pick<FrameWriter, "isFull" | "drained">) {
+  constructor(
+    id: number,
+    send: (message: BodyMessage, onRead?: () => void) => void,
+    wire: Pick<FrameWriter, "isFull" | "drained">,
+  ) {
     this.id = id;
     this.#send = send;
     this.#wire = wire;
@@ -126,7 +130,7 @@ class CreditedOutgoingBody implements OutgoingBody {
     return this.#cancel.signal;
   }
 
-  async write(piece: Uint8Array): Promise<void> {
+  async write(piece: Uint8Array, onRead?: () => void): Promise<void> {
     for (let rest = piece; rest.length > 0; ) {
       while (!this.signal.aborted && (this.#credit <= 0 || this.#wire.isFull)) {
         if (this.#wire.isFull) void this.#wire.drained().then(() => this.#wakeUp());
@@ -136,7 +140,7 @@ class CreditedOutgoingBody implements OutgoingBody {
       const part = rest.subarray(0, Math.min(this.#credit, MAX_FRAME_DATA_BYTES));
       this.#credit -= part.length;
       rest = rest.subarray(part.length);
-      this.#send({ kind: "body-piece", bodyId: this.id, piece: part });
+      this.#send({ kind: "body-piece", bodyId: this.id, piece: part }, rest.length === 0 ? onRead : undefined);
     }
   }
 

@@ -1,14 +1,9 @@
 // The link between daemon and session over any duplex: a socket, or in `run` a pair in memory.
 // The first frames settle how it is spoken: our extension where both sides know it, else as upstream's halves do.
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { DecodeError } from "../../wire/bytes.ts";
-import {
-  encodeLinkFrame,
-  encodeLinkHeader,
-  type LinkFrame,
-  LinkFrameStream,
-  MAX_FRAME_DATA_BYTES,
-} from "../../wire/link/frame.ts";
+import { encodeLinkFrame, encodeLinkHeader, LinkFrameStream, MAX_FRAME_DATA_BYTES } from "../../wire/link/frame.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
@@ -178,15 +173,18 @@ export class LinkConnection implements AsyncDisposable {
   #writer(): FrameWriter {
     const duplex = this.#duplex;
     const { log } = this.#options;
-    const written = (): void => {
-      this.#unreadFrames -= 1;
-    };
+    // In memory the other half has the very same bytes, for as long as it likes.
+    const isOtherProcess = duplex instanceof Socket;
     return {
       get isFull() {
         return duplex.writableLength > FULL_BYTES;
       },
-      put: (frame: LinkFrame) => {
+      put: (frame, onRead) => {
         if (this.#closed) return;
+        const written = (): void => {
+          this.#unreadFrames -= 1;
+          if (isOtherProcess) onRead?.();
+        };
         const { length } = frame.data;
         if (length > MAX_FRAME_DATA_BYTES) return log.warn(`message of type ${frame.type} dropped: ${length} bytes`);
         if (duplex.writableLength > MAX_UNREAD_BYTES || this.#unreadFrames > MAX_UNREAD_FRAMES)

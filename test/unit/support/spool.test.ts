@@ -454,3 +454,21 @@ it("keeps a copy where the memory stays the writer's, in pieces of any size, bey
   expect(reader.at).toBe(at);
   await spool[Symbol.asyncDispose]();
 });
+
+it("fills again what the reader gives back, and nothing else: pieces it keeps stay as they were", async () => {
+  const spool = new Spool();
+  const kept: { readonly piece: Uint8Array; readonly at: number }[] = [];
+  let [written, taken] = [0, 0];
+  while (taken < 12 * MIB) {
+    for (; written < taken + 2 * MIB; written += 2000) spool.writeCopy(master.subarray(written, written + 2000));
+    const piece = await spool.read();
+    if (piece === undefined) throw new Error("it has ended");
+    expect(Buffer.compare(piece, master.subarray(taken, taken + piece.length))).toBe(0);
+    if (kept.length < 5) kept.push({ piece, at: taken });
+    else spool.giveBack(piece);
+    taken += piece.length;
+  }
+  for (const { piece, at } of kept)
+    expect(Buffer.compare(piece, master.subarray(at, at + piece.length)), `kept from ${at} on`).toBe(0);
+  await spool[Symbol.asyncDispose]();
+});
