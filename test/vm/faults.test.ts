@@ -4,20 +4,20 @@ import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import type { SpiceClient } from "../integration/peers/spice-client.ts";
 import { monotonicMs, sleep, until } from "../integration/peers/until.ts";
 import { Desktop } from "./desktop.ts";
-import { type Guest, startGuest } from "./guest.ts";
+import type { Guest } from "./guest.ts";
 import { loginSessions } from "./login-sessions.ts";
 import {
-  connectViewer,
   copyBothWays,
   copyIn,
   daemonPid,
   fromViewer,
-  installProduct,
   md5,
   pasteIn,
   readStatus,
   reconnect,
+  startViewedGuest,
   targetsIn,
+  type ViewedGuest,
   viewerCopies,
   waitForAgent,
 } from "./product.ts";
@@ -110,6 +110,7 @@ interface Fault {
   readonly notSession?: string;
 }
 
+let viewed: ViewedGuest;
 let guest: Guest;
 let desktop: Desktop;
 let viewer: SpiceClient;
@@ -118,12 +119,8 @@ let nodeMs = 0;
 
 beforeAll(async () => {
   // As in pointer.test.ts: with a second card that cannot be told sizes, they reach the agent.
-  guest = await startGuest({ graphics: "virtio-gpu", extraArgs: ["-device", "bochs-display"] });
-  await guest.waitForBoot();
-  await installProduct(guest);
-  desktop = await Desktop.start(guest);
-  await waitForAgent(guest, desktop);
-  viewer = await connectViewer(guest);
+  viewed = await startViewedGuest({ graphics: "virtio-gpu", extraArgs: ["-device", "bochs-display"] });
+  ({ guest, desktop, viewer } = viewed);
   await works("before");
   const times = [];
   for (let i = 0; i < 5; i++) times.push(await guestMs(["node", "-e", "0"]));
@@ -132,8 +129,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await viewer?.[Symbol.asyncDispose]();
-  await guest?.[Symbol.asyncDispose]();
+  await viewed?.[Symbol.asyncDispose]();
 });
 
 /** How long a program runs, by the guest's own clock. */

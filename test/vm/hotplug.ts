@@ -1,10 +1,10 @@
 /** A guest whose graphics card gets the viewer's wishes itself, and what its X server shows of them. */
 import type { SpiceClient, WantedDisplay } from "../integration/peers/spice-client.ts";
 import { monotonicMs, until } from "../integration/peers/until.ts";
-import { Desktop, type DesktopOptions } from "./desktop.ts";
+import type { Desktop, DesktopOptions } from "./desktop.ts";
 import type { GuestOptions } from "./devices.ts";
-import { type Guest, startGuest } from "./guest.ts";
-import { connectViewer, installProduct, waitForAgent } from "./product.ts";
+import type { Guest } from "./guest.ts";
+import { startViewedGuest } from "./product.ts";
 
 export interface HotplugGuest extends AsyncDisposable {
   readonly guest: Guest;
@@ -28,41 +28,28 @@ export async function startHotplugGuest(
   options: GuestOptions,
   desktopOptions: DesktopOptions = {},
 ): Promise<HotplugGuest> {
-  const guest = await startGuest(options);
-  try {
-    await guest.waitForBoot();
-    await guest.writeFile("/etc/tsvdagent/config.toml", '[log]\nlevel = "debug"\n');
-    await installProduct(guest);
-    const desktop = await Desktop.start(guest, desktopOptions);
-    await waitForAgent(guest, desktop);
-    const viewer = await connectViewer(guest);
-    const shown = async (): Promise<Shown> => parseScreen(await desktop.output(["xrandr", "--current"]));
-    return {
-      guest,
-      desktop,
-      viewer,
-      log: () => sessionLog(guest),
-      shown,
-      becomes: async (...heads) => {
-        let last: Shown | undefined;
-        const isThere = async (): Promise<boolean> => {
-          last = await shown();
-          return last.heads.join(" ") === heads.join(" ");
-        };
-        await until(`the guest to show ${heads.join(" ")}`, isThere, 20_000, 200).catch(async (error: unknown) => {
-          const log = await sessionLog(guest);
-          throw new Error(`${error}: it shows ${last?.heads.join(" ")}\n${log.slice(-3000)}`, { cause: error });
-        });
-      },
-      [Symbol.asyncDispose]: async () => {
-        await viewer[Symbol.asyncDispose]();
-        await guest[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await guest[Symbol.asyncDispose]();
-    throw error;
-  }
+  const viewed = await startViewedGuest(options, { ...desktopOptions, log: "debug" });
+  const { guest, desktop, viewer } = viewed;
+  const shown = async (): Promise<Shown> => parseScreen(await desktop.output(["xrandr", "--current"]));
+  return {
+    guest,
+    desktop,
+    viewer,
+    log: () => sessionLog(guest),
+    shown,
+    becomes: async (...heads) => {
+      let last: Shown | undefined;
+      const isThere = async (): Promise<boolean> => {
+        last = await shown();
+        return last.heads.join(" ") === heads.join(" ");
+      };
+      await until(`the guest to show ${heads.join(" ")}`, isThere, 20_000, 200).catch(async (error: unknown) => {
+        const log = await sessionLog(guest);
+        throw new Error(`${error}: it shows ${last?.heads.join(" ")}\n${log.slice(-3000)}`, { cause: error });
+      });
+    },
+    [Symbol.asyncDispose]: () => viewed[Symbol.asyncDispose](),
+  };
 }
 
 async function sessionLog(guest: Guest): Promise<string> {

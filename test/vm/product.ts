@@ -9,8 +9,9 @@ import { FakeHost, type FakeHostOptions } from "../fakes/fake-host.ts";
 import { type ConnectOptions, SpiceClient } from "../integration/peers/spice-client.ts";
 import { makeTempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs, PeerTimeout, until } from "../integration/peers/until.ts";
-import type { Desktop } from "./desktop.ts";
-import type { Guest, GuestProcess, UserName } from "./guest.ts";
+import { Desktop, type DesktopOptions } from "./desktop.ts";
+import type { GuestOptions } from "./devices.ts";
+import { type Guest, type GuestProcess, startGuest, type UserName } from "./guest.ts";
 
 const INSTALLER = "/mnt/product/scripts/install-systemd";
 export const AGENT_PORT = "/dev/virtio-ports/com.redhat.spice.0";
@@ -19,6 +20,57 @@ const TEXT = ClipboardType.UTF8_TEXT;
 /** `scripts/install-systemd` from the read-only tree; what it says. The first run reads Node from the disk: 20 s. */
 export function installProduct(guest: Guest, ...args: readonly string[]): Promise<string> {
   return guest.output([INSTALLER, ...args], { timeoutMs: 180_000 });
+}
+
+export interface DesktopGuest {
+  readonly guest: Guest;
+  readonly desktop: Desktop;
+}
+
+export interface ProductOptions extends DesktopOptions {
+  /** Default "info". */
+  readonly log?: "debug";
+}
+
+/** A booted guest with the product, and a desktop that has its agent. It is the guest that is to be given back. */
+export async function startDesktopGuest(
+  options: GuestOptions = {},
+  product: ProductOptions = {},
+): Promise<DesktopGuest> {
+  const guest = await startGuest(options);
+  try {
+    await guest.waitForBoot();
+    if (product.log !== undefined) {
+      await guest.writeFile("/etc/tsvdagent/config.toml", `[log]\nlevel = "${product.log}"\n`);
+    }
+    await installProduct(guest);
+    const desktop = await Desktop.start(guest, product);
+    await waitForAgent(guest, desktop);
+    return { guest, desktop };
+  } catch (error) {
+    await guest[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export interface ViewedGuest extends DesktopGuest, AsyncDisposable {
+  readonly viewer: SpiceClient;
+}
+
+/** The same with a real viewer in front of it. */
+export async function startViewedGuest(options: GuestOptions = {}, product: ProductOptions = {}): Promise<ViewedGuest> {
+  const { guest, desktop } = await startDesktopGuest(options, product);
+  try {
+    const viewer = await connectViewer(guest);
+    const end = async (): Promise<void> => {
+      await viewer[Symbol.asyncDispose]();
+      await guest[Symbol.asyncDispose]();
+    };
+    return { guest, desktop, viewer, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await guest[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 // What it says of itself

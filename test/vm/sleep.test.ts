@@ -2,45 +2,40 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SpiceClient } from "../integration/peers/spice-client.ts";
 import { sleep, until } from "../integration/peers/until.ts";
-import { Desktop } from "./desktop.ts";
-import { type Guest, startGuest } from "./guest.ts";
+import type { Desktop } from "./desktop.ts";
+import type { Guest } from "./guest.ts";
 import {
-  connectViewer,
   copyBothWays,
   copyIn,
   daemonLog,
   daemonPid,
-  installProduct,
   md5,
   pasteIn,
   readStatus,
+  startViewedGuest,
   targetsIn,
+  type ViewedGuest,
   viewerCopies,
-  waitForAgent,
 } from "./product.ts";
 import { pointerPosition } from "./watch.ts";
 
 const TEXT = 1;
 
+let viewed: ViewedGuest;
 let guest: Guest;
 let desktop: Desktop;
 let viewer: SpiceClient;
 let pids: readonly number[];
 
 beforeAll(async () => {
-  guest = await startGuest();
-  await guest.waitForBoot();
-  await installProduct(guest);
-  desktop = await Desktop.start(guest);
-  await waitForAgent(guest, desktop);
-  viewer = await connectViewer(guest);
+  viewed = await startViewedGuest();
+  ({ guest, desktop, viewer } = viewed);
   await works("before");
   pids = await agents();
 });
 
 afterAll(async () => {
-  await viewer?.[Symbol.asyncDispose]();
-  await guest?.[Symbol.asyncDispose]();
+  await viewed?.[Symbol.asyncDispose]();
 });
 
 async function agents(): Promise<readonly number[]> {

@@ -1,19 +1,18 @@
 // QEMU's own agent end: a VNC viewer copies, pastes, moves and clicks, and no SPICE is there at all.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../integration/peers/until.ts";
-import { Desktop } from "./desktop.ts";
-import { type Guest, startGuest } from "./guest.ts";
+import type { Desktop } from "./desktop.ts";
+import type { Guest } from "./guest.ts";
 import {
   complaints,
   copyIn,
   daemonLog,
   daemonPid,
-  installProduct,
   md5,
   pasteIn,
+  startDesktopGuest,
   targetsIn,
   textOf,
-  waitForAgent,
 } from "./product.ts";
 import { VncViewer } from "./vnc-viewer.ts";
 import { openPointerWindow, pointerPosition } from "./watch.ts";
@@ -23,12 +22,7 @@ let desktop: Desktop;
 let viewer: VncViewer;
 
 beforeAll(async () => {
-  guest = await startGuest({ graphics: "virtio-gpu", host: "qemu-vdagent" });
-  await guest.waitForBoot();
-  await guest.writeFile("/etc/tsvdagent/config.toml", '[log]\nlevel = "debug"\n');
-  await installProduct(guest);
-  desktop = await Desktop.start(guest);
-  await waitForAgent(guest, desktop);
+  ({ guest, desktop } = await startDesktopGuest({ graphics: "virtio-gpu", host: "qemu-vdagent" }, { log: "debug" }));
   viewer = await VncViewer.start(guest.vncSocket);
 });
 
