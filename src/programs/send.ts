@@ -174,6 +174,7 @@ function expectDone(status: number): void {
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ECONNREFUSED") return "no viewer shares a folder: see tsvdagent status";
-  if (code === "ECONNRESET" || code === "EPIPE") return "the viewer has left";
+  if (code === "ECONNRESET" || code === "EPIPE")
+    return "the viewer has left or stopped answering: see tsvdagent status";
   return message;
 }

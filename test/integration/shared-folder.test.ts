@@ -59,6 +59,21 @@ async function handmade(answer: (socket: Socket, request: string) => void): Prom
 const curl = (...args: readonly string[]): Promise<string> => run("curl", ["-sS", "--noproxy", "*", ...args]);
 const status = (...args: readonly string[]): Promise<string> => curl("-o", "/dev/null", "-w", "%{http_code}", ...args);
 
+const send = async (
+  guest: ServedFolder,
+  ...files: readonly string[]
+): Promise<{ code: number | null; said: string }> => {
+  await using sender = await startProcess(process.execPath, [
+    program,
+    "send",
+    "--address",
+    `127.0.0.1:${guest.port}`,
+    ...files,
+  ]);
+  const { code } = await sender.ended;
+  return { code, said: sender.errors };
+};
+
 /** What comes of one request, until the connection is closed. */
 async function raw(port: number, text: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
@@ -207,6 +222,7 @@ describe("rows 96, 97: while no viewer shares, everybody is refused at once", ()
     await expect(once(squatter, "listening")).rejects.toMatchObject({ code: "EADDRINUSE" });
     expect(monotonicMs() - startMs).toBeLessThan(5000);
     expect(guest.folder.report).toMatchObject({ listening: [], fault: "the viewer has stopped answering" });
+    expect((await send(guest, "/bin/sh")).said).toContain("the viewer has left or stopped answering");
     viewer.process.signal("SIGCONT");
     await guest.untilListening();
     expect(await status(`${guest.url}/`)).toBe("200");
@@ -322,21 +338,6 @@ describe("row 99: only root and the user on the screen, and nobody else's web pa
 });
 
 describe("tsvdagent send", () => {
-  const send = async (
-    guest: ServedFolder,
-    ...files: readonly string[]
-  ): Promise<{ code: number | null; said: string }> => {
-    await using sender = await startProcess(process.execPath, [
-      program,
-      "send",
-      "--address",
-      `127.0.0.1:${guest.port}`,
-      ...files,
-    ]);
-    const { code } = await sender.ended;
-    return { code, said: sender.errors };
-  };
-
   test("files of every name arrive whole, and never over another", async () => {
     const { viewer, guest } = await shared();
     const dir = makeTempDir("send");
