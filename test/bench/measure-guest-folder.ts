@@ -51,7 +51,7 @@ const TASKS: readonly Task[] = [
   {
     name: "folder-propfind",
     what: `PROPFIND of ${ENTRIES} entries`,
-    script: `curl -sS -X PROPFIND -H 'Depth: 1' ${URL}/many | grep -o '<[^ <]*:response[ >]' | wc -l`,
+    script: `curl -sS -X PROPFIND -H 'Depth: 1' ${URL}/many | grep -o '</[^ <]*:response>' | wc -l`,
     printed: String(ENTRIES + 1),
   },
 ];
