@@ -15,6 +15,7 @@ import { VERSION } from "./version.ts";
 // Whoever read our words may stop to; that is no reason to end.
 process.stderr.on("error", () => {});
 
+const runningOn: readonly string[] = ["daemon", "session", "run", "share-proxy"];
 const STDIN = 0;
 const FAILED = 1;
 const WRONG_WORDS = 2;
@@ -24,7 +25,7 @@ const upstream = upstreamProgram(basename(process.argv[1] ?? ""));
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const { line, ignored } = upstream?.parse(args) ?? { line: parseCommandLine(args), ignored: [] };
-  if (line.command === "daemon" || line.command === "session" || line.command === "run") startLean(systemClock);
+  if (runningOn.includes(line.command)) startLean(systemClock);
   switch (line.command) {
     case "help":
       say(line.text);

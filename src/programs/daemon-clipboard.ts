@@ -241,22 +241,36 @@ export class DaemonClipboard implements AsyncDisposable {
     const body = this.#bodies.get(bodyId);
     const session = this.#session;
     if (body === undefined || session === undefined) return;
-    const out = session.openBody();
-    body.outgoing = out;
-    out.signal.addEventListener("abort", () => body.stop());
-    session.send({ kind: "content-answer", requestId, type, bodyId: out.id, bytes });
+    const { spool } = body;
+    let out: OutgoingBody | undefined;
     try {
-      const { spool } = body;
-      for await (const piece of this.#watched(wholeIfSmall(spool, bytes), body))
+      for await (const piece of this.#watched(wholeIfSmall(spool, bytes), body)) {
+        // Not before there is something: what the session does with it would keep the port waiting at its beginning.
+        out ??= this.#answer(session, body, { requestId, type, bytes });
         await out.write(piece, () => spool.giveBack(piece));
+      }
+      out ??= this.#answer(session, body, { requestId, type, bytes });
       out.end(true);
       this.#finished(bodyId, body);
     } catch (error) {
-      out.end(false);
+      if (out === undefined) session.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
+      else out.end(false);
       this.#failed(bodyId, error, false);
     } finally {
-      await body.spool[Symbol.asyncDispose]();
+      await spool[Symbol.asyncDispose]();
     }
+  }
+
+  #answer(
+    session: LinkConnection,
+    body: Body,
+    answer: { readonly requestId: number; readonly type: number; readonly bytes: number },
+  ): OutgoingBody {
+    const out = session.openBody();
+    body.outgoing = out;
+    out.signal.addEventListener("abort", () => body.stop());
+    session.send({ kind: "content-answer", ...answer, bodyId: out.id });
+    return out;
   }
 
   /** Guest to host: nothing can be sent before all of it is here, for the header carries the size. */
