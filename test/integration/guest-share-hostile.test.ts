@@ -17,6 +17,8 @@ const MIB = 1024 * 1024;
 const SEED = 20_261_125;
 /** What a process of Node's may grow by while it is kept busy, whatever is done to it. */
 const MOST_GROWTH_MIB = 60;
+/** The same while much comes as fast as it can: garbage counts, which Node 24 leaves lying for longer. */
+const MOST_FLOODED_MIB = 100;
 
 describe("share-proxy outlives a guest that means ill", () => {
   let dir: TempDir;
@@ -82,7 +84,7 @@ describe("share-proxy outlives a guest that means ill", () => {
     await until("the other to be known", () => guest.connections === 2, 5000, 5);
     const peak = watchMemoryPeak(proxy.pid);
     await guest.flood(id, 200 * MIB);
-    expect(peak.grownMib()).toBeLessThan(MOST_GROWTH_MIB);
+    expect(peak.grownMib()).toBeLessThan(MOST_FLOODED_MIB);
     await isAnswered();
   }, 60_000);
 
