@@ -87,10 +87,10 @@ export class DesktopEffects {
         `no settings known of ${windowManager ?? "a desktop without a name"}`,
       );
     }
-    const effects = await kind.effects(effect);
-    if (effects.length === 0) throw new BackendError("effects.unavailable", "the desktop has no such setting");
+    const settings = await kind.effects(effect);
+    if (settings.length === 0) throw new BackendError("effects.unavailable", "the desktop has no such setting");
     try {
-      for (const { setting, off } of effects) await this.#switchOff(effect, setting, off);
+      for (const { setting, off } of settings) await this.#switchOff(effect, setting, off);
     } catch (error) {
       // Done by half is not done.
       await this.#enable(effect);

@@ -1,5 +1,6 @@
 // One request and its answer, with what every method wants of them.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { nextDrain } from "../../support/next-drain.ts";
 import { DavError } from "./dav-error.ts";
 import { type SharePath, sharePath } from "./share-path.ts";
 
@@ -29,16 +30,8 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
 export async function write(response: ServerResponse, piece: string | Uint8Array): Promise<void> {
   if (response.destroyed) throw gone();
   if (response.write(piece)) return;
-  await new Promise<void>((resolve, reject) => {
-    const settle = (): void => {
-      response.off("drain", settle);
-      response.off("close", settle);
-      if (response.destroyed) reject(gone());
-      else resolve();
-    };
-    response.on("drain", settle);
-    response.on("close", settle);
-  });
+  await nextDrain(response);
+  if (response.destroyed) throw gone();
 }
 
 export function sendText(response: ServerResponse, status: number, type: string, text: string): void {

@@ -8,6 +8,7 @@ import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from
 import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { nextDrain } from "../next-drain.ts";
 import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, LinkRole, OutgoingBody } from "./dialect.ts";
 import { ExtendedDialect } from "./extended-dialect.ts";
 import { PlainDialect } from "./plain-dialect.ts";
@@ -50,7 +51,6 @@ export class LinkConnection implements AsyncDisposable {
   #helloTimer: Disposable | undefined;
   #hasGuessed = false;
   #unreadFrames = 0;
-  #draining: Promise<void> | undefined;
   #closed = false;
 
   constructor(duplex: Duplex, options: LinkOptions, handlers: LinkHandlers) {
@@ -203,27 +203,11 @@ export class LinkConnection implements AsyncDisposable {
         if (!this.#closed) duplex.write(encodeLinkHeader(frame, bytes));
       },
       putData: async (piece) => {
-        if (!this.#closed && !duplex.write(piece)) await this.#drained();
+        if (!this.#closed && !duplex.write(piece)) await nextDrain(duplex);
       },
-      drained: () => (this.#closed ? Promise.resolve() : this.#drained()),
+      drained: () => (this.#closed ? Promise.resolve() : nextDrain(duplex)),
       fail: (reason) => this.#fail(reason),
     };
-  }
-
-  #drained(): Promise<void> {
-    const duplex = this.#duplex;
-    // One for all who wait.
-    this.#draining ??= new Promise((resolve) => {
-      const done = (): void => {
-        this.#draining = undefined;
-        duplex.off("drain", done);
-        duplex.off("close", done);
-        resolve();
-      };
-      duplex.on("drain", done);
-      duplex.on("close", done);
-    });
-    return this.#draining;
   }
 
   #fail(reason: string): void {

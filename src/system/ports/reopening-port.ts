@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type Clock, sleep } from "../../support/clock.ts";
 import { describeError, PortError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
+import { nextDrain } from "../../support/next-drain.ts";
 import type { OpenPort, PortOpener } from "./port.ts";
 
 /** Pauses between tries, doubling. */
@@ -82,15 +83,7 @@ export class ReopeningPort implements AsyncDisposable {
   drained(): Promise<void> {
     const stream = this.#stream;
     if (stream === undefined || !stream.writableNeedDrain) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        stream.off("drain", done);
-        stream.off("close", done);
-        resolve();
-      };
-      stream.on("drain", done);
-      stream.on("close", done);
-    });
+    return nextDrain(stream);
   }
 
   /** Lets the host wait for at most this long. */

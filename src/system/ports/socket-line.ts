@@ -1,4 +1,5 @@
 // A listening unix socket in the place of a virtio port: the host is there as long as the connection is.
+import { nextDrain } from "../../support/next-drain.ts";
 import type { HostLine, HostLineHandlers } from "./host-line.ts";
 import { type OpenPort, portError } from "./port.ts";
 import { connectUnixSocket } from "./unix-socket.ts";
@@ -11,7 +12,6 @@ export async function openSocketLine(path: string, signal: AbortSignal): Promise
 class SocketLine implements HostLine {
   readonly #port: OpenPort;
   readonly #path: string;
-  #draining: Promise<void> | undefined;
   #taken = 0;
 
   constructor(port: OpenPort, path: string) {
@@ -45,18 +45,7 @@ class SocketLine implements HostLine {
   drained(): Promise<void> {
     const { stream } = this.#port;
     if (stream.destroyed || !stream.writableNeedDrain) return Promise.resolve();
-    // One for all who wait.
-    this.#draining ??= new Promise((resolve) => {
-      const done = (): void => {
-        this.#draining = undefined;
-        stream.off("drain", done);
-        stream.off("close", done);
-        resolve();
-      };
-      stream.on("drain", done);
-      stream.on("close", done);
-    });
-    return this.#draining;
+    return nextDrain(stream);
   }
 
   pause(): void {

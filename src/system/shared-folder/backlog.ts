@@ -1,6 +1,7 @@
 // What a slow reader of one connection leaves lying: a little in memory, more in an unlinked file, and then it is given up.
 import type { Socket } from "node:net";
 import type { Clock } from "../../support/clock.ts";
+import { nextDrain } from "../../support/next-drain.ts";
 import { DEAD_DISK_BYTES, SLOW_DISK_BYTES, Spool } from "../../support/spool.ts";
 
 /** In the socket's own queue: from here on everybody waits for the reader, if not for long, … */
@@ -135,15 +136,7 @@ export class Backlog {
   #room(): Promise<void> {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writableNeedDrain) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        socket.off("drain", done);
-        socket.off("close", done);
-        resolve();
-      };
-      socket.on("drain", done);
-      socket.on("close", done);
-    });
+    return nextDrain(socket);
   }
 
   #count(bytes: number): void {
