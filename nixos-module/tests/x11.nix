@@ -31,6 +31,7 @@
 
     with subtest("the viewer's text is pasted in the guest"):
         port.grab()
+        machine.wait_until_succeeds(in_session("xclip -o -selection clipboard -t TARGETS") + " | grep -q UTF8_STRING")
         machine.execute(in_session("xclip -o -selection clipboard > /tmp/pasted") + " >&2 &")
         port.serve("from the viewer: ž漢😀")
         machine.wait_until_succeeds("grep -q 'from the viewer: ž漢😀' /tmp/pasted")

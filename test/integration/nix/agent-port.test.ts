@@ -17,11 +17,13 @@ port = AgentPort(sys.argv[1], timeout=20)
 assert port.announce() & 0x22 == 0x22
 port.resize(1024, 768)
 xclip = ["xclip", "-selection", "clipboard"]
-with subprocess.Popen(xclip + ["-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as copying:
+# In the foreground it ends with its ownership: who pasted earlier would be given its text.
+with subprocess.Popen(xclip + ["-i", "-quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as copying:
     copying.stdin.write("from the guest: ž漢😀".encode())
     copying.stdin.close()
-assert port.paste() == "from the guest: ž漢😀"
-port.grab()
+    assert port.paste() == "from the guest: ž漢😀"
+    port.grab()
+    copying.wait(20)
 with subprocess.Popen(xclip + ["-o"], stdout=subprocess.PIPE) as pasting:
     port.serve("from the viewer: ž漢😀")
     assert pasting.stdout.read().decode() == "from the viewer: ž漢😀"
