@@ -14,7 +14,12 @@ export interface AgentOptions {
   readonly node?: string;
   /** Words for the command line behind those that are needed. */
   readonly args?: readonly string[];
+  /** A folder that this process sees as /sys. */
+  readonly sys?: string;
 }
+
+/** In a mount namespace of its own the folder lies over /sys. */
+const WITH_SYS = 'mount --bind "$0" /sys && exec "$@"';
 
 export interface Agent extends AsyncDisposable {
   readonly process: PeerProcess;
@@ -72,9 +77,13 @@ export async function startAgent(args: readonly string[], options: AgentOptions 
   const missing = missingBuild();
   if (missing !== undefined) throw new Error(missing);
   const home = makeTempDir("agent-home");
-  const started = await startProcess(options.node ?? process.execPath, [program, ...args], {
-    env: { HOME: home.path, ...options.env },
-  });
+  const command = [options.node ?? process.execPath, program, ...args];
+  const asRoot = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  const [file = "", ...rest] =
+    options.sys === undefined
+      ? command
+      : ["unshare", ...asRoot, "--mount", "sh", "-c", WITH_SYS, options.sys, ...command];
+  const started = await startProcess(file, rest, { env: { HOME: home.path, ...options.env } });
   return {
     process: started,
     pid: started.pid,

@@ -1,59 +1,22 @@
 // Which output shows which display: trees as the kernel makes them in /sys, and names as X drivers give them.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isLit, readDrmCards } from "../../../../src/desktop/display/drm-cards.ts";
 import { connectorOf, mapOutputs } from "../../../../src/desktop/display/output-map.ts";
 import { memoryAdvice, unseenDisplays } from "../../../../src/desktop/display/video-memory.ts";
 import type { DeviceDisplayInfo } from "../../../../src/wire/graphics-device-info.ts";
+import { type FakeCard, FakeSysfs, QXL, VIRTIO } from "../../../fakes/fake-sysfs.ts";
 
 let sys: string;
+let sysfs: FakeSysfs;
 beforeEach(() => {
   sys = mkdtempSync(join(tmpdir(), "sysfs-"));
+  sysfs = new FakeSysfs(sys);
 });
 afterEach(() => rmSync(sys, { recursive: true }));
 
-function write(path: string, text: string): void {
-  mkdirSync(dirname(join(sys, path)), { recursive: true });
-  writeFileSync(join(sys, path), `${text}\n`);
-}
-
-function link(from: string, to: string): void {
-  mkdirSync(dirname(join(sys, from)), { recursive: true });
-  symlinkSync(relative(dirname(join(sys, from)), join(sys, to)), join(sys, from));
-}
-
-interface FakeCard {
-  readonly name: string;
-  /** From the PCI root to the card's function. */
-  readonly pci: readonly string[];
-  readonly ids: readonly [string, string];
-  /** Further folders below the function, as virtio has one. */
-  readonly below?: string;
-  readonly connectors: readonly string[];
-  readonly connectorIds?: readonly number[];
-}
-
-function makeCard({ name, pci, ids, below = "", connectors, connectorIds }: FakeCard): void {
-  const device = `devices/${pci.join("/")}`;
-  write(`${device}/vendor`, `0x${ids[0]}`);
-  write(`${device}/device`, `0x${ids[1]}`);
-  write(`${device}/resource`, "0x00000000f4000000 0x00000000f7ffffff 0x0000000000040200\n0x0 0x0 0x0");
-  const card = join(device, below, "drm", name);
-  link(`class/drm/${name}`, card);
-  mkdirSync(join(sys, card), { recursive: true });
-  for (const [index, connector] of connectors.entries()) {
-    const path = join(card, `${name}-${connector}`);
-    write(`${path}/enabled`, index === 0 ? "enabled" : "disabled");
-    const id = connectorIds?.[index];
-    if (id !== undefined) write(`${path}/connector_id`, String(id));
-    link(`class/drm/${name}-${connector}`, path);
-  }
-}
-
-const QXL = ["1b36", "0100"] as const;
-const VIRTIO = ["1af4", "1050"] as const;
 const virtio = (name: string, ...connectors: readonly string[]): FakeCard => ({
   ...{ name, pci: ["pci0000:00", "0000:00:02.0"], ids: VIRTIO, below: "virtio3", connectors },
 });
@@ -70,31 +33,31 @@ const map = (
 
 describe("row 36: the card's place and the connector's name", () => {
   test("one card of four heads, in another order", () => {
-    makeCard(virtio("card0", ...four));
+    sysfs.add(virtio("card0", ...four));
     const heads = [2, 0, 3, 1].map((head, id) => display(0, id, head, "pci/0000/02.0"));
     expect(map(four, ...heads)).toEqual({ 0: "Virtual-3", 1: "Virtual-1", 2: "Virtual-4", 3: "Virtual-2" });
   });
 
   test("the only card is card1", () => {
-    makeCard(virtio("card1", ...four));
+    sysfs.add(virtio("card1", ...four));
     expect(map(four, display(1, 0, 2, "pci/0000/02.0"))).toEqual({ 1: "Virtual-3" });
   });
 
   test("behind bridges, in another domain, spelled in capitals", () => {
     const pci = ["pci000a:00", "000a:00:02.1", "000a:01:03.0"];
-    makeCard({ name: "card2", pci, ids: QXL, connectors: ["Virtual-1"] });
+    sysfs.add({ name: "card2", pci, ids: QXL, connectors: ["Virtual-1"] });
     expect(map(["Virtual-1"], display(3, 2, 0, "pci/000A/02.1/03.0"))).toEqual({ 5: "Virtual-1" });
   });
 
   test("two cards: names are counted over both, and the second's carry its number", () => {
-    makeCard({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1"] });
-    makeCard({ name: "card1", pci: ["pci0000:00", "0000:00:07.0"], ids: QXL, connectors: ["Virtual-2"] });
+    sysfs.add({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1"] });
+    sysfs.add({ name: "card1", pci: ["pci0000:00", "0000:00:07.0"], ids: QXL, connectors: ["Virtual-2"] });
     const both = [display(0, 0, 0, "pci/0000/07.0"), display(1, 0, 0, "pci/0000/02.0")];
     expect(map(["Virtual-1", "Virtual-1-2"], ...both)).toEqual({ 0: "Virtual-1-2", 1: "Virtual-1" });
   });
 
   test("X's names for the kernel's, by each of its drivers", () => {
-    makeCard({
+    sysfs.add({
       name: "card0",
       pci: ["pci0000:00", "0000:00:02.0"],
       ids: QXL,
@@ -107,18 +70,18 @@ describe("row 36: the card's place and the connector's name", () => {
   });
 
   test("an X driver of qxl that counts from 0", () => {
-    makeCard({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1", "Virtual-2"] });
+    sysfs.add({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1", "Virtual-2"] });
     const heads = [0, 1].map((head) => display(0, head, head, "pci/0000/02.0"));
     expect(map(["Virtual-0", "Virtual-1"], ...heads)).toEqual({ 0: "Virtual-0", 1: "Virtual-1" });
   });
 
   test("newer kernels number connectors: that is their order", () => {
-    makeCard({ ...virtio("card0", "Virtual-1", "Virtual-2"), connectorIds: [50, 40] });
+    sysfs.add({ ...virtio("card0", "Virtual-1", "Virtual-2"), connectorIds: [50, 40] });
     expect(map(four, display(0, 0, 0, "pci/0000/02.0"))).toEqual({ 0: "Virtual-2" });
   });
 
   test("of some that are found and some that are not, the others have no output", () => {
-    makeCard(virtio("card0", "Virtual-1"));
+    sysfs.add(virtio("card0", "Virtual-1"));
     const some = [
       display(0, 0, 0, "pci/0000/02.0"),
       display(1, 0, 0, "pci/0000/09.0"),
@@ -130,12 +93,12 @@ describe("row 36: the card's place and the connector's name", () => {
 
 describe("row 37: by number", () => {
   test("a card whose driver is none of the kernel's", () => {
-    makeCard({ name: "card0", pci: ["pci0000:00", "0000:00:05.0"], ids: ["10de", "1b80"], connectors: [] });
+    sysfs.add({ name: "card0", pci: ["pci0000:00", "0000:00:05.0"], ids: ["10de", "1b80"], connectors: [] });
     expect(map(["DP-0", "DP-1"], display(0, 0, 1, "pci/0000/05.0"))).toEqual({ 0: "DP-1" });
   });
 
   test("without a word of the host, or one that fits nothing", () => {
-    makeCard(virtio("card0", ...four));
+    sysfs.add(virtio("card0", ...four));
     expect(map(["A", "B"])).toEqual({ 0: "A", 1: "B" });
     expect(map(["A", "B"], display(0, 0, 0, "pci/0000/1f.0"), display(1, 0, 0, ""))).toEqual({ 0: "A", 1: "B" });
   });
@@ -149,7 +112,7 @@ describe("row 37: by number", () => {
 
 describe("what is behind an output", () => {
   test("SPICE's cards are known by their numbers, and what the kernel lights is known", () => {
-    makeCard(virtio("card1", "Virtual-1", "Virtual-2"));
+    sysfs.add(virtio("card1", "Virtual-1", "Virtual-2"));
     const cards = readDrmCards(sys);
     expect(cards).toMatchObject([{ name: "card1", kind: "virtio-gpu", address: "pci/0000/02.0", memoryMib: 64 }]);
     expect(cards[0]?.connectors.map(isLit)).toEqual([true, false]);
@@ -158,9 +121,9 @@ describe("what is behind an output", () => {
   });
 
   test("a link that leads nowhere, and a device that is not on PCI", () => {
-    link("class/drm/card0", "devices/gone/drm/card0");
+    sysfs.link("class/drm/card0", "devices/gone/drm/card0");
     mkdirSync(join(sys, "devices/platform/simple-framebuffer.0/drm/card3"), { recursive: true });
-    link("class/drm/card3", "devices/platform/simple-framebuffer.0/drm/card3");
+    sysfs.link("class/drm/card3", "devices/platform/simple-framebuffer.0/drm/card3");
     expect(readDrmCards(sys)).toMatchObject([{ name: "card3", address: undefined, kind: undefined, connectors: [] }]);
   });
 });
@@ -169,7 +132,7 @@ describe("what to do when the memory is not enough", () => {
   const layout = { heads: [{ displayId: 0, x: 0, y: 0, width: 3840, height: 2160 }], width: 3840, height: 2160 };
 
   test("names the option of the card that is there, and what it has", () => {
-    makeCard({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1"] });
+    sysfs.add({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1"] });
     expect(memoryAdvice(layout, readDrmCards(sys))).toBe(
       "a desktop of 3840x2160 needs 31.6 MiB of video memory: QEMU's option vgamem_mb of qxl (default 16) has to be at least 32; the largest part of the card's memory is 64 MiB",
     );
@@ -177,7 +140,7 @@ describe("what to do when the memory is not enough", () => {
 
   test("also where nothing is known, and on virtio-gpu", () => {
     expect(memoryAdvice(layout, [])).toMatch(/31\.6 MiB.*if the card is a qxl.*at least 32$/);
-    makeCard(virtio("card0", "Virtual-1"));
+    sysfs.add(virtio("card0", "Virtual-1"));
     expect(memoryAdvice(layout, readDrmCards(sys))).toMatch(/max_hostmem of virtio-gpu/);
   });
 });
@@ -201,12 +164,12 @@ describe("displays too far right for the kernel's driver of qxl", () => {
     ["four of 460", 4, 460, []],
     ["four of 640: seen in a guest", 4, 640, [3]],
   ])("%s", (_, count, width, expected) => {
-    makeCard({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: four });
+    sysfs.add({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: four });
     expect(unseenDisplays(row(count, width), readDrmCards(sys))).toEqual(expected);
   });
 
   test("another card has no such limit", () => {
-    makeCard(virtio("card0", ...four));
+    sysfs.add(virtio("card0", ...four));
     expect(unseenDisplays(row(4, 1920), readDrmCards(sys))).toEqual([]);
   });
 });
