@@ -326,6 +326,24 @@ describe("row 85: who is on the screen", () => {
     await works(third, ours.agent, "after all that");
   });
 
+  test("row 60: another session is: before the port closes, the viewer is told that each of the first one's copies is gone", async () => {
+    const ours = await login.agent("1");
+    await login.agent("3");
+    const first = await viewerThere();
+    for (const selection of [CLIPBOARD, PRIMARY]) {
+      ours.agent.copies(selection);
+      expect(await first.clipboard.grabbed()).toBe(selection);
+    }
+    await login.logind.activate("3");
+    await within("the port to be closed", first.host.closed, SOON_MS);
+    const released = first.host.unread.filter(({ name }) => name === "CLIPBOARD_RELEASE");
+    expect(released.map(({ value }) => value)).toEqual([{ selection: CLIPBOARD }, { selection: PRIMARY }]);
+    expect(first.host.violations).toEqual([]);
+    const second = await viewerThere();
+    await quiet();
+    expect(names(second)).toEqual([]);
+  });
+
   test("what the viewer had copied for another session is not offered to the next, whose own copy is told", async () => {
     const ours = await login.agent("1");
     const other = await login.agent("3");

@@ -1,6 +1,6 @@
 // Which display is on which output, when the host tells what its cards are: the built agent on a real X server, whose
 // outputs the kernel is said to have, in an order of their own.
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, test } from "vitest";
 import type { DeviceDisplayInfo } from "../../src/wire/graphics-device-info.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type FakeCard, FakeSysfs, QXL, VIRTIO } from "../fakes/fake-sysfs.ts";
