@@ -7,10 +7,10 @@ import {
   type SessionEnvironment,
 } from "../desktop/session-environment.ts";
 import { answers, X_SOCKETS } from "../desktop/x11/x-display.ts";
-import { sessionBusAddress, systemBusAddress } from "../support/bus/bus-address.ts";
+import { systemBusAddress } from "../support/bus/bus-address.ts";
 import { MessageBus } from "../support/bus/message-bus.ts";
-import { type Clock, sleep } from "../support/clock.ts";
-import { BackendError } from "../support/errors.ts";
+import { openSessionBus } from "../support/bus/session-bus.ts";
+import type { Clock } from "../support/clock.ts";
 import type { Log } from "../support/log.ts";
 import { Logind } from "../system/logind.ts";
 
@@ -39,7 +39,7 @@ export async function findDesktop(
 ): Promise<FoundDesktop | undefined> {
   const uid = process.getuid?.() ?? 0;
   await using system = new MessageBus({ address: systemBusAddress(), clock, log });
-  await using own = userBus(clock, log);
+  await using own = await openSessionBus(clock, log);
   await using logind = new Logind(system, clock, log);
   const signs = new Signs();
   using _changes = logind.onChange(() => signs.give());
@@ -61,7 +61,10 @@ export async function findDesktop(
     else if (pauseMs === undefined) {
       await signs.after(before);
       look = 0;
-    } else await Promise.race([sleep(clock, pauseMs, signal), signs.after(before)]);
+    } else {
+      using _enough = clock.after(pauseMs, () => signs.give());
+      await signs.after(before);
+    }
   }
   return undefined;
 }
@@ -100,16 +103,6 @@ export function refusedLast(
 ): readonly SessionEnvironment[] {
   const isRefused = ({ DISPLAY = "" }: SessionEnvironment): boolean => refused.has(DISPLAY);
   return [...known.filter((one) => !isRefused(one)), ...known.filter(isRefused)];
-}
-
-/** The user's own bus; undefined where there is none. */
-function userBus(clock: Clock, log: Log): MessageBus | undefined {
-  try {
-    return new MessageBus({ address: sessionBusAddress(), clock, log });
-  } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
-    return undefined;
-  }
 }
 
 /** A new X server is a new socket; `startx` from a console gives no other sign. */

@@ -46,8 +46,10 @@ export class SessionEffects implements AsyncDisposable {
 
   /** There is a desktop: what an agent that was killed has left switched off is put back. */
   async desktopConnected(): Promise<void> {
-    if (this.#hasLookedBack || !existsSync(this.#path)) return;
+    if (this.#hasLookedBack) return;
+    // Later it is what this agent has switched off itself.
     this.#hasLookedBack = true;
+    if (!existsSync(this.#path)) return;
     await (await this.#load()).restoreLeft();
   }
 

@@ -2,6 +2,7 @@
 import type { VolumeControl } from "../desktop/volume/volume-control.ts";
 import { type Desktop, X11Desktop } from "../desktop/x11/x11-desktop.ts";
 import type { ClipboardPolicy } from "../features/clipboard-policy.ts";
+import { openSessionBus } from "../support/bus/session-bus.ts";
 import type { Clock } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
@@ -10,7 +11,6 @@ import type { Log } from "../support/log.ts";
 import type { AudioVolumeSync } from "../wire/audio-volume-sync.ts";
 import type { DesktopGeometry, FeatureReport } from "../wire/link/messages.ts";
 import type { MonitorsConfig } from "../wire/monitors-config.ts";
-import { openSessionBus } from "./session-bus.ts";
 import { SessionClipboard } from "./session-clipboard.ts";
 import { SessionEffects } from "./session-effects.ts";
 import type { FileLinkMessage, FilesSettings, SessionFiles } from "./session-files.ts";
@@ -110,13 +110,20 @@ export class SessionHalf implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sharedFolder[Symbol.asyncDispose]();
+    // Each on its own: a folder that is slow to go does not keep the desktop from being left as its user had it.
+    await Promise.all([
+      this.#leaveDesktop(),
+      this.#sharedFolder[Symbol.asyncDispose](),
+      this.#guestShare.then((share) => share?.[Symbol.asyncDispose]()),
+      this.#volume?.then((volume) => volume[Symbol.asyncDispose]()),
+      this.#files?.then((files) => files[Symbol.asyncDispose]()),
+    ]);
+  }
+
+  async #leaveDesktop(): Promise<void> {
     // While there still is a desktop to be asked what it is.
-    await (await this.#guestShare)?.[Symbol.asyncDispose]();
     await this.#effects[Symbol.asyncDispose]();
     await this.#x11?.[Symbol.asyncDispose]();
-    await (await this.#volume)?.[Symbol.asyncDispose]();
-    await (await this.#files)?.[Symbol.asyncDispose]();
   }
 
   daemonSaid(message: LinkControlMessage): void {

@@ -1,5 +1,6 @@
 // Programs of desktops that arrange displays themselves: where one runs, it gets its time before we do it.
-import { sessionBusAddress } from "../../support/bus/bus-address.ts";
+import type { MessageBus } from "../../support/bus/message-bus.ts";
+import { openSessionBus } from "../../support/bus/session-bus.ts";
 import type { Clock } from "../../support/clock.ts";
 import { BackendError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
@@ -24,7 +25,9 @@ export class DisplayOwners implements AsyncDisposable {
   readonly #log: Log;
   readonly #env: NodeJS.ProcessEnv;
   readonly #present = new Set<string>();
-  #watching: Promise<AsyncDisposable | undefined> | undefined;
+  #bus: MessageBus | undefined;
+  #watching: Promise<void> | undefined;
+  #isOver = false;
 
   /** `env` says where the session bus is. */
   constructor(clock: Clock, log: Log, env: NodeJS.ProcessEnv = process.env) {
@@ -41,26 +44,21 @@ export class DisplayOwners implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#watching)?.[Symbol.asyncDispose]();
+    this.#isOver = true;
+    await this.#bus?.[Symbol.asyncDispose]();
+    await this.#watching;
   }
 
-  async #watch(): Promise<AsyncDisposable | undefined> {
-    let address: string;
-    try {
-      address = sessionBusAddress(this.#env);
-    } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
-      return undefined;
-    }
-    const { MessageBus } = await import("../../support/bus/message-bus.ts");
-    const bus = new MessageBus({ address, clock: this.#clock, log: this.#log });
+  async #watch(): Promise<void> {
+    const bus = await openSessionBus(this.#clock, this.#log, this.#env);
+    if (bus === undefined || this.#isOver) return bus?.[Symbol.asyncDispose]();
+    this.#bus = bus;
     try {
       // One that is not there is not looked for again and again.
       await bus.call({ ...THE_BUS, member: "GetId" });
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      await bus[Symbol.asyncDispose]();
-      return undefined;
+      return bus[Symbol.asyncDispose]();
     }
     for (const name of owners) {
       bus.watchName(name, (owner) => {
@@ -68,6 +66,5 @@ export class DisplayOwners implements AsyncDisposable {
         else this.#present.add(name);
       });
     }
-    return bus;
   }
 }

@@ -2,7 +2,7 @@
 import { close, constants, fstat, open, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import type { InputEvent } from "../../features/pointer.ts";
-import { BackendError } from "../../support/errors.ts";
+import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import { encodeInputEvents } from "./input-event.ts";
 import type { PointerDevice } from "./pointer-device.ts";
@@ -13,13 +13,15 @@ export class FifoPointer implements PointerDevice {
   #fd: number | undefined;
   #opening: Promise<void> | undefined;
   #closed = false;
+  /** Why it is not open, as it was told last. */
+  #told = "";
 
   constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
   }
 
-  /** Opens it if there is a reader; without one the next event tries again. Never throws. */
+  /** Opens it if there is a reader; without one, or without a FIFO yet, the next event tries again. */
   open(): Promise<void> {
     this.#opening ??= this.#tryOpen().finally(() => {
       this.#opening = undefined;
@@ -33,7 +35,7 @@ export class FifoPointer implements PointerDevice {
   /** Events that no one can take are dropped, and false is returned: a pointer's past is of no use. */
   emit(events: readonly InputEvent[]): boolean {
     if (this.#fd === undefined) {
-      void this.open();
+      this.open().catch((error: unknown) => this.#tell(describeError(error)));
       return false;
     }
     try {
@@ -50,7 +52,7 @@ export class FifoPointer implements PointerDevice {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await this.#opening;
+    await this.#opening?.catch(() => {});
     this.#release();
   }
 
@@ -59,15 +61,25 @@ export class FifoPointer implements PointerDevice {
     this.#fd = undefined;
   }
 
+  /** Not with every move of the pointer. */
+  #tell(why: string): void {
+    if (why !== this.#told) this.#log.warn(why);
+    this.#told = why;
+  }
+
   async #tryOpen(): Promise<void> {
     try {
       const fd = await openForWriting(this.#path);
       if (this.#closed) close(fd, () => {});
       else this.#fd = fd;
+      this.#told = "";
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      // ENXIO: a FIFO that nobody reads yet. Anything else deserves a word.
-      if (code !== "ENXIO") this.#log.warn(`pointer.unavailable: ${message}`);
+      // A FIFO that nobody reads yet; one that is yet to be made.
+      if (code === "ENXIO") return;
+      if (code === "ENOENT") return this.#tell(`${this.#path} is not there: waiting for it`);
+      if (error instanceof BackendError) throw error;
+      throw new BackendError("pointer.unavailable", message, { cause: error });
     }
   }
 }
