@@ -8,6 +8,8 @@ import type { ImageResult, ImageWork } from "./worker.ts";
 
 /** 8K at 32 bits, and a header. */
 const MAX_INPUT_BYTES = 144 * 1000 * 1000;
+/** Of all that wait for their turn: they are taken in meanwhile, as nobody holds back a viewer's picture for so long. */
+const MAX_HELD_BYTES = 2 * MAX_INPUT_BYTES;
 const MAX_MS = 10_000;
 /** The process may grow by this much: pixels are counted before they are unpacked, what is packed in them cannot be. */
 const MAX_GROWTH_BYTES = 900 * 1024 * 1024;
@@ -17,12 +19,14 @@ const PIECE_BYTES = 256 * 1024;
 
 export interface ConverterLimits {
   readonly inputBytes: number;
+  readonly heldBytes: number;
   readonly growthBytes: number;
   readonly timeMs: number;
 }
 
 const usualLimits: ConverterLimits = {
   inputBytes: MAX_INPUT_BYTES,
+  heldBytes: MAX_HELD_BYTES,
   growthBytes: MAX_GROWTH_BYTES,
   timeMs: MAX_MS,
 };
@@ -31,7 +35,9 @@ export class ImageConverter {
   readonly #clock: Clock;
   readonly #limits: ConverterLimits;
   readonly #script: URL;
-  #last: Promise<unknown> = Promise.resolve();
+  /** Settles, with nothing, when the one before is done. */
+  #last: Promise<void> = Promise.resolve();
+  #heldBytes = 0;
 
   /** `script` is worker.ts, which the build puts beside this. */
   constructor(clock: Clock, script = new URL("./image-worker.js", import.meta.url), limits = usualLimits) {
@@ -42,30 +48,29 @@ export class ImageConverter {
 
   /** The picture as PNG, as it is if it is one. Iterating throws a BackendError `clipboard.*`. */
   async *toPng(content: Content, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const image = await this.#gathered(content);
-    const before = this.#last;
-    const turn = before.then(() => this.#convert(image, signal));
-    this.#last = turn.catch(() => {});
-    const png = await turn;
+    const png = await this.#inTurn(content, signal);
     for (let at = 0; at < png.length; at += PIECE_BYTES) yield png.subarray(at, at + PIECE_BYTES);
   }
 
-  async #gathered(content: Content): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const piece of content) {
-      bytes += piece.length;
-      if (bytes > this.#limits.inputBytes) throw refused(`more than ${this.#limits.inputBytes} bytes`);
-      pieces.push(piece);
+  async #inTurn(content: Content, signal: AbortSignal): Promise<Uint8Array> {
+    let heldBytes = 0;
+    const hold = (bytes: number): void => {
+      heldBytes += bytes;
+      this.#heldBytes += bytes;
+      if (heldBytes > this.#limits.inputBytes) throw refused(`more than ${this.#limits.inputBytes} bytes`);
+      if (this.#heldBytes > this.#limits.heldBytes) throw refused("too many at once");
+    };
+    try {
+      const image = await gathered(content, hold);
+      const turn = this.#last.then(() => this.#convert(image, signal));
+      this.#last = turn.then(
+        () => {},
+        () => {},
+      );
+      return await turn;
+    } finally {
+      this.#heldBytes -= heldBytes;
     }
-    // Of its own memory, to be handed over.
-    const image = new Uint8Array(bytes);
-    let at = 0;
-    for (const piece of pieces) {
-      image.set(piece, at);
-      at += piece.length;
-    }
-    return image;
   }
 
   async #convert(image: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -116,4 +121,23 @@ export class ImageConverter {
 
 function refused(detail: string): BackendError {
   return new BackendError("clipboard.image-refused", detail);
+}
+
+/** `hold` throws when that is too much. */
+async function gathered(content: Content, hold: (bytes: number) => void): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of content) {
+    hold(piece.length);
+    bytes += piece.length;
+    pieces.push(piece);
+  }
+  // Of its own memory, to be handed over.
+  const image = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    image.set(piece, at);
+    at += piece.length;
+  }
+  return image;
 }

@@ -5,7 +5,7 @@ import { systemClock } from "../../../../../src/support/clock.ts";
 
 const never = new AbortController().signal;
 const MIB = 1024 * 1024;
-const limits = { inputBytes: MIB, growthBytes: 200 * MIB, timeMs: 10_000 };
+const limits = { inputBytes: MIB, heldBytes: 2 * MIB, growthBytes: 200 * MIB, timeMs: 10_000 };
 
 function converter(script: string, timeMs = limits.timeMs): ImageConverter {
   const head = 'import { parentPort, workerData } from "node:worker_threads";';
@@ -68,6 +68,18 @@ test("a picture that never ends is refused with a code, and the next one is conv
 test("one with too many bytes is refused before a thread begins", async () => {
   const large = converter(echo).toPng(pieces("x".repeat(MIB), "x"), never);
   await expect(all(large)).rejects.toMatchObject({ code: "clipboard.image-refused" });
+});
+
+test("of many at once no more are held than the limit allows, and there is room again when they are done", async () => {
+  const busy = converter(echo);
+  const large = "x".repeat(MIB);
+  const results = await Promise.allSettled([1, 2, 3, 4].map(() => all(busy.toPng(pieces(large), never))));
+  const refusals = results.filter((each) => each.status === "rejected").map(({ reason }) => reason);
+  expect(refusals.map(({ code, message }) => `${code} ${message}`)).toEqual([
+    expect.stringMatching(/^clipboard.image-refused.*too many at once/),
+    expect.stringMatching(/^clipboard.image-refused.*too many at once/),
+  ]);
+  expect(await all(busy.toPng(pieces(large), never))).toBe(large);
 });
 
 test("called off, it ends at once", async () => {
