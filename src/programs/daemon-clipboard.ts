@@ -243,11 +243,14 @@ export class DaemonClipboard implements AsyncDisposable {
     if (body === undefined || session === undefined) return;
     const { spool } = body;
     let out: OutgoingBody | undefined;
+    let passedOn = 0;
+    using _watch = this.#watch(body, () => spool.writtenBytes + passedOn);
     try {
-      for await (const piece of this.#watched(wholeIfSmall(spool, bytes), body)) {
+      for await (const piece of wholeIfSmall(spool, bytes)) {
         // Not before there is something: what the session does with it would keep the port waiting at its beginning.
         out ??= this.#answer(session, body, { requestId, type, bytes });
         await out.write(piece, () => spool.giveBack(piece));
+        passedOn += piece.length;
       }
       out ??= this.#answer(session, body, { requestId, type, bytes });
       out.end(true);
@@ -277,42 +280,35 @@ export class DaemonClipboard implements AsyncDisposable {
   async #collect(bodyId: number, maxBytes: number): Promise<void> {
     const body = this.#bodies.get(bodyId);
     if (body?.incoming === undefined) return;
+    const { spool } = body;
+    using _watch = this.#watch(body, () => spool.writtenBytes);
     try {
-      for await (const piece of this.#watched(body.incoming, body)) {
-        body.spool.write(piece);
-        if (body.spool.writtenBytes > maxBytes) {
+      await body.incoming.pour((piece, isKept) => {
+        if (isKept) spool.write(piece);
+        else spool.writeCopy(piece);
+        if (spool.writtenBytes > maxBytes)
           throw new BackendError("clipboard.too-large", `more than the ${maxBytes} bytes the viewer takes`);
-        }
-        while (body.spool.unflushedBytes > SLOW_DISK_BYTES) await body.spool.flushed();
-      }
-      await body.spool.flushed();
-      body.spool.end();
+        return spool.unflushedBytes > SLOW_DISK_BYTES ? spool.flushed() : undefined;
+      });
+      await spool.flushed();
+      spool.end();
       this.#finished(bodyId, body);
     } catch (error) {
       body.stop();
-      await body.spool[Symbol.asyncDispose]();
+      await spool[Symbol.asyncDispose]();
       this.#failed(bodyId, error, error instanceof BackendError && error.code === "clipboard.too-large");
     }
   }
 
-  /** The same pieces; the body is stopped when nothing of it has moved for BODY_IDLE_MS, on whichever side. */
-  async *#watched(pieces: AsyncIterable<Uint8Array>, body: Body): AsyncGenerator<Uint8Array> {
-    let taken = 0;
-    const movedBytes = (): number => body.spool.writtenBytes + taken;
+  /** Stops the body when nothing of it has moved for BODY_IDLE_MS, on whichever side. */
+  #watch(body: Body, movedBytes: () => number): Disposable {
     const watch = (before: number): Disposable =>
       this.#clock.after(BODY_IDLE_MS, () => {
         if (movedBytes() === before) body.stop();
         else timer = watch(movedBytes());
       });
     let timer = watch(0);
-    try {
-      for await (const piece of pieces) {
-        yield piece;
-        taken += piece.length;
-      }
-    } finally {
-      timer[Symbol.dispose]();
-    }
+    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
   #finished(bodyId: number, body: Body): void {

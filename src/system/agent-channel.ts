@@ -214,7 +214,7 @@ export class AgentChannel implements AsyncDisposable {
       this.#queuedBytes -= item.frame.length;
       if (item.body !== undefined) this.#queuedBodies -= 1;
       const opening = this.#stream;
-      if (!this.#port.write(item.frame, ...(item.body?.takeWaiting() ?? []))) await this.#port.drained();
+      if (!this.#port.write([item.frame, ...(item.body?.takeWaiting() ?? [])])) await this.#port.drained();
       if (item.body !== undefined) await this.#sendBody(item.body, opening);
     }
     this.#isSending = false;
@@ -233,7 +233,8 @@ export class AgentChannel implements AsyncDisposable {
       for (let piece = await reading; piece !== undefined; piece = await reading) {
         // The port was opened anew meanwhile: the rest belongs to no message there.
         if (this.#stream !== opening) return;
-        const hasRoom = this.#port.write(piece);
+        const sent = piece;
+        const hasRoom = this.#port.write([piece], () => spool.giveBack(sent));
         // The next piece comes from the disk while the host takes this one.
         reading = readNext();
         if (!hasRoom) await this.#port.drained();

@@ -26,12 +26,23 @@ export interface OutgoingBody {
   abandon(): void;
 }
 
-/** A body of theirs: iterate it once. Throws `body.failed` when the sender could not finish it, or `cancel` was called. */
+/**
+ * A body of theirs: iterate it, or pour it out, once. Throws `body.failed` when the sender could not finish it, or `cancel`
+ * was called.
+ */
 export interface IncomingBody extends AsyncIterable<Uint8Array> {
   readonly id: number;
+  /**
+   * Hands on what has come and what comes, in the turn in which it comes. What `take` returns is waited for before the other
+   * half may send more than is under way already; what it throws, or rejects with, is thrown, and the rest not wanted.
+   */
+  pour(take: TakePiece): Promise<void>;
   /** No more of it is wanted. */
   cancel(): void;
 }
+
+/** `isKept`: the memory may be kept. Otherwise it is written over after the call. */
+export type TakePiece = (piece: Uint8Array, isKept: boolean) => Promise<void> | undefined;
 
 /** The link's way out. */
 export interface FrameWriter {
@@ -45,6 +56,8 @@ export interface FrameWriter {
   putHead(frame: Omit<LinkFrame, "data">, bytes: number): void;
   /** Resolves when the next piece may be put, or the link is closed. */
   putData(piece: Uint8Array): Promise<void>;
+  /** What is put in this turn goes out together. */
+  gather(): void;
   /** The link is of no more use. */
   fail(reason: string): void;
 }
@@ -59,9 +72,10 @@ export interface LinkDialect {
   incomingBody(bodyId: number): IncomingBody;
   /** Throws a DecodeError for what has no place in this dialect. */
   receive(message: LinkMessage): void;
-  /** A CLIPBOARD_DATA or FILE_XFER_DATA frame begins. Throws a DecodeError like `receive`. */
+  /** A CLIPBOARD_DATA, FILE_XFER_DATA or BODY_PIECE frame begins. Throws a DecodeError like `receive`. */
   dataBegin(frame: Omit<LinkFrame, "data">, bytes: number): void;
-  dataPiece(piece: Uint8Array): void;
+  /** `isKept`: the memory is the dialect's from here on. Otherwise it is written over after the call. */
+  dataPiece(piece: Uint8Array, isKept: boolean): void;
   dataEnd(): void;
   /** Every body that is open fails. */
   close(): void;

@@ -1,12 +1,14 @@
 // How two of our own halves speak: content travels in pieces under credit, so that a stalled body holds back nothing else.
 import { DecodeError } from "../../wire/bytes.ts";
-import { MAX_FRAME_DATA_BYTES } from "../../wire/link/frame.ts";
-import { encodeLinkMessage, type LinkMessage } from "../../wire/link/messages.ts";
+import { type LinkFrame, MAX_FRAME_DATA_BYTES } from "../../wire/link/frame.ts";
+import { encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import { BackendError } from "../errors.ts";
-import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody } from "./dialect.ts";
+import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody, TakePiece } from "./dialect.ts";
 
 /** Bytes of one body that may be under way before the receiver has taken any. */
 const BODY_WINDOW_BYTES = 512 * 1024;
+/** Taken bytes for which leave to go on is given at once: for each piece it would wake both halves for each. */
+const CREDIT_STEP_BYTES = BODY_WINDOW_BYTES / 4;
 /** Bodies open at once from the other side; more is a fault of its own. */
 const MAX_INCOMING_BODIES = 1024;
 
@@ -18,6 +20,8 @@ export class ExtendedDialect implements LinkDialect {
   readonly #onMessage: (message: LinkControlMessage) => void;
   readonly #outgoing = new Map<number, CreditedOutgoingBody>();
   readonly #incoming = new Map<number, CreditedIncomingBody>();
+  /** Of the frame under way. */
+  #receiving: CreditedIncomingBody | undefined;
   #nextBodyId = 1;
   #closed = false;
 
@@ -61,9 +65,6 @@ export class ExtendedDialect implements LinkDialect {
 
   receive(message: LinkMessage): void {
     switch (message.kind) {
-      case "body-piece":
-        this.#incoming.get(message.bodyId)?.arrived(message.piece);
-        return;
       case "body-end":
         this.#incoming.get(message.bodyId)?.ended(message.complete);
         this.#incoming.delete(message.bodyId);
@@ -77,6 +78,7 @@ export class ExtendedDialect implements LinkDialect {
         return;
       case "version":
       case "hello":
+      case "body-piece":
       case "clipboard-request":
       case "clipboard-data":
         throw new DecodeError("bad-value", `${message.kind} has no place here`);
@@ -85,13 +87,19 @@ export class ExtendedDialect implements LinkDialect {
     }
   }
 
-  dataBegin(): void {
-    throw new DecodeError("bad-value", "content outside of a body");
+  dataBegin({ type, arg1: bodyId }: Omit<LinkFrame, "data">, bytes: number): void {
+    if (type !== LinkType.BODY_PIECE) throw new DecodeError("bad-value", "content outside of a body");
+    this.#receiving = this.#incoming.get(bodyId);
+    this.#receiving?.frameBegins(bytes);
   }
 
-  dataPiece(): void {}
+  dataPiece(piece: Uint8Array, isKept: boolean): void {
+    this.#receiving?.arrived(piece, isKept);
+  }
 
-  dataEnd(): void {}
+  dataEnd(): void {
+    this.#receiving = undefined;
+  }
 
   close(): void {
     this.#closed = true;
@@ -110,7 +118,7 @@ export class ExtendedDialect implements LinkDialect {
 class CreditedOutgoingBody implements OutgoingBody {
   readonly id: number;
   readonly #send: (message: BodyMessage, onRead?: () => void) => void;
-  readonly #wire: Pick<FrameWriter, "isFull" | "drained">;
+  readonly #wire: Pick<FrameWriter, "isFull" | "drained" | "gather">;
   readonly #cancel = new AbortController();
   #credit = BODY_WINDOW_BYTES;
   #wake: (() => void) | undefined;
@@ -119,7 +127,7 @@ class CreditedOutgoingBody implements OutgoingBody {
   constructor(
     id: number,
     send: (message: BodyMessage, onRead?: () => void) => void,
-    wire: Pick<FrameWriter, "isFull" | "drained">,
+    wire: Pick<FrameWriter, "isFull" | "drained" | "gather">,
   ) {
     this.id = id;
     this.#send = send;
@@ -131,13 +139,14 @@ class CreditedOutgoingBody implements OutgoingBody {
   }
 
   async write(piece: Uint8Array, onRead?: () => void): Promise<void> {
+    if (piece.length > MAX_FRAME_DATA_BYTES) this.#wire.gather();
     for (let rest = piece; rest.length > 0; ) {
-      while (!this.signal.aborted && (this.#credit <= 0 || this.#wire.isFull)) {
+      const part = rest.subarray(0, MAX_FRAME_DATA_BYTES);
+      while (!this.signal.aborted && (this.#credit < part.length || this.#wire.isFull)) {
         if (this.#wire.isFull) void this.#wire.drained().then(() => this.#wakeUp());
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
       if (this.signal.aborted) throw new BackendError("link.closed", "the body is no longer wanted");
-      const part = rest.subarray(0, Math.min(this.#credit, MAX_FRAME_DATA_BYTES));
       this.#credit -= part.length;
       rest = rest.subarray(part.length);
       this.#send({ kind: "body-piece", bodyId: this.id, piece: part }, rest.length === 0 ? onRead : undefined);
@@ -173,13 +182,28 @@ class CreditedOutgoingBody implements OutgoingBody {
   }
 }
 
-/** A body we receive. Taking a piece gives the sender leave to send as much again. */
+/** Who has the body poured out. */
+interface Pouring {
+  readonly take: TakePiece;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A body we receive. What is taken of it gives the sender leave to send as much again. */
 class CreditedIncomingBody implements IncomingBody {
   readonly id: number;
   readonly #send: (message: BodyMessage) => void;
   readonly #pieces: Uint8Array[] = [];
-  #buffered = 0;
+  #frameBytes = 0;
+  /** What has come of the frame under way, gathered for whoever iterates. */
+  #frame: Buffer | undefined;
+  #frameFill = 0;
+  /** Arrived, and not covered by credit again. */
+  #owed = 0;
+  /** The part of it that has been taken. */
+  #taken = 0;
   #outcome: "open" | "complete" | "failed" = "open";
+  #pouring: Pouring | undefined;
   #wake: (() => void) | undefined;
 
   constructor(id: number, send: (message: BodyMessage) => void) {
@@ -192,13 +216,12 @@ class CreditedIncomingBody implements IncomingBody {
       for (;;) {
         const piece = this.#pieces.shift();
         if (piece !== undefined) {
-          this.#buffered -= piece.length;
-          if (this.#outcome === "open") this.#send({ kind: "body-credit", bodyId: this.id, bytes: piece.length });
+          this.#took(piece.length);
           yield piece;
         } else if (this.#outcome === "open") {
           await new Promise<void>((resolve) => (this.#wake = resolve));
         } else if (this.#outcome === "failed") {
-          throw new BackendError("body.failed", "the sender could not finish it");
+          throw unfinished();
         } else {
           return;
         }
@@ -209,20 +232,34 @@ class CreditedIncomingBody implements IncomingBody {
     }
   }
 
+  pour(take: TakePiece): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const pouring = { take, resolve, reject };
+      this.#pouring = pouring;
+      this.#frameEnds();
+      for (const piece of this.#pieces.splice(0)) this.#pour(pouring, piece, true);
+      this.#settle();
+    });
+  }
+
   cancel(): void {
     if (this.#outcome !== "open") return;
     this.ended(false);
     this.#send({ kind: "body-cancel", bodyId: this.id });
   }
 
-  arrived(piece: Uint8Array): void {
-    // An empty piece costs no credit, so keeping it would be keeping any number of them.
-    if (this.#outcome !== "open" || piece.length === 0) return;
-    this.#buffered += piece.length;
+  frameBegins(bytes: number): void {
+    this.#frameBytes = bytes;
+  }
+
+  arrived(piece: Uint8Array, isKept: boolean): void {
+    if (this.#outcome !== "open") return;
+    this.#owed += piece.length;
     // The sender went beyond its credit: it is broken, and we are not to pay for it.
-    if (this.#buffered > BODY_WINDOW_BYTES) return this.cancel();
-    this.#pieces.push(piece);
-    this.#wakeUp();
+    if (this.#owed > BODY_WINDOW_BYTES) return this.cancel();
+    if (this.#pouring !== undefined) return this.#pour(this.#pouring, piece, isKept);
+    if (isKept) this.#keep(piece);
+    else this.#gather(piece);
   }
 
   ended(complete: boolean): void {
@@ -230,6 +267,55 @@ class CreditedIncomingBody implements IncomingBody {
     this.#outcome = complete ? "complete" : "failed";
     if (!complete) this.#pieces.length = 0;
     this.#wakeUp();
+    this.#settle();
+  }
+
+  #pour({ take, reject }: Pouring, piece: Uint8Array, isKept: boolean): void {
+    if (this.#outcome === "failed") return;
+    const failed = (error: unknown): void => {
+      reject(error);
+      this.cancel();
+    };
+    try {
+      const { length } = piece;
+      const ready = take(piece, isKept);
+      if (ready === undefined) this.#took(length);
+      else ready.then(() => this.#took(length), failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #took(bytes: number): void {
+    this.#taken += bytes;
+    if (this.#outcome !== "open" || this.#taken < CREDIT_STEP_BYTES) return;
+    this.#send({ kind: "body-credit", bodyId: this.id, bytes: this.#taken });
+    this.#owed -= this.#taken;
+    this.#taken = 0;
+  }
+
+  #gather(piece: Uint8Array): void {
+    this.#frame ??= Buffer.allocUnsafeSlow(this.#frameBytes);
+    this.#frame.set(piece, this.#frameFill);
+    this.#frameFill += piece.length;
+    if (this.#frameFill === this.#frameBytes) this.#frameEnds();
+  }
+
+  #frameEnds(): void {
+    if (this.#frame !== undefined) this.#keep(this.#frame.subarray(0, this.#frameFill));
+    this.#frame = undefined;
+    this.#frameFill = 0;
+  }
+
+  #keep(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+    this.#wakeUp();
+  }
+
+  /** Whoever pours hears of the end. */
+  #settle(): void {
+    if (this.#outcome === "complete") this.#pouring?.resolve();
+    if (this.#outcome === "failed") this.#pouring?.reject(unfinished());
   }
 
   #wakeUp(): void {
@@ -237,4 +323,8 @@ class CreditedIncomingBody implements IncomingBody {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+function unfinished(): BackendError {
+  return new BackendError("body.failed", "the sender could not finish it");
 }

@@ -3,7 +3,13 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { DecodeError } from "../../wire/bytes.ts";
-import { encodeLinkFrame, encodeLinkHeader, LinkFrameStream, MAX_FRAME_DATA_BYTES } from "../../wire/link/frame.ts";
+import {
+  encodeLinkFrame,
+  encodeLinkHeader,
+  LinkFrameStream,
+  MAX_FRAME_DATA_BYTES,
+  MAX_STREAMED_DATA_BYTES,
+} from "../../wire/link/frame.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
@@ -17,6 +23,12 @@ import { PlainDialect } from "./plain-dialect.ts";
 const EXTENSION = 1;
 /** A daemon that has said its version and then nothing for this long does not know the extension. */
 const HELLO_TIMEOUT_MS = 1000;
+/** Frames that are handed on as they come. */
+const STREAMED_TYPES: ReadonlyMap<number, number> = new Map([
+  [LinkType.CLIPBOARD_DATA, MAX_STREAMED_DATA_BYTES],
+  [LinkType.FILE_XFER_DATA, MAX_STREAMED_DATA_BYTES],
+  [LinkType.BODY_PIECE, MAX_FRAME_DATA_BYTES],
+]);
 /** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
 const COPIED_DATA_BYTES = 4096;
 /** What waits for a half that does not read: from here on content waits, too, of which many bodies may have some. */
@@ -57,14 +69,15 @@ export class LinkConnection implements AsyncDisposable {
     this.#duplex = duplex;
     this.#options = options;
     this.#handlers = handlers;
+    const isKept = !isOtherProcess(duplex);
     const frames = new LinkFrameStream(
       {
         frame: (frame) => this.#tolerant(() => this.#received(decodeLinkMessage(frame))),
         dataBegin: (frame, bytes) => this.#tolerant(() => this.#settled().dataBegin(frame, bytes)),
-        dataPiece: (piece) => this.#dialect?.dataPiece(piece),
+        dataPiece: (piece) => this.#dialect?.dataPiece(piece, isKept),
         dataEnd: () => this.#dialect?.dataEnd(),
       },
-      [LinkType.CLIPBOARD_DATA, LinkType.FILE_XFER_DATA],
+      STREAMED_TYPES,
     );
     duplex.on("data", (bytes: Uint8Array) => {
       // A stream hands on what it has buffered even after it was destroyed.
@@ -173,8 +186,7 @@ export class LinkConnection implements AsyncDisposable {
   #writer(): FrameWriter {
     const duplex = this.#duplex;
     const { log } = this.#options;
-    // In memory the other half has the very same bytes, for as long as it likes.
-    const isOtherProcess = duplex instanceof Socket;
+    const isKept = !isOtherProcess(duplex);
     return {
       get isFull() {
         return duplex.writableLength > FULL_BYTES;
@@ -183,7 +195,7 @@ export class LinkConnection implements AsyncDisposable {
         if (this.#closed) return;
         const written = (): void => {
           this.#unreadFrames -= 1;
-          if (isOtherProcess) onRead?.();
+          if (!isKept) onRead?.();
         };
         const { length } = frame.data;
         if (length > MAX_FRAME_DATA_BYTES) return log.warn(`message of type ${frame.type} dropped: ${length} bytes`);
@@ -205,6 +217,10 @@ export class LinkConnection implements AsyncDisposable {
       putData: async (piece) => {
         if (!this.#closed && !duplex.write(piece)) await nextDrain(duplex);
       },
+      gather: () => {
+        duplex.cork();
+        queueMicrotask(() => duplex.uncork());
+      },
       drained: () => (this.#closed ? Promise.resolve() : nextDrain(duplex)),
       fail: (reason) => this.#fail(reason),
     };
@@ -223,4 +239,9 @@ export class LinkConnection implements AsyncDisposable {
     this.#duplex.destroy();
     this.#handlers.closed();
   }
+}
+
+/** In memory the other half has the very same bytes, for as long as it likes. */
+function isOtherProcess(duplex: Duplex): boolean {
+  return duplex instanceof Socket;
 }

@@ -204,7 +204,7 @@ export class PlainDialect implements LinkDialect {
       return;
     }
     const message = decodeLinkMessage({ ...frame, data: new Uint8Array(0) });
-    if (message.kind !== "clipboard-data") return;
+    if (message.kind !== "clipboard-data") throw new DecodeError("bad-value", `${message.kind} without the extension`);
     const { selection, type } = message;
     const isNone = type === ClipboardType.NONE;
     const index = this.#asked.findIndex((open) => open.selection === selection && (isNone || open.type === type));
@@ -222,8 +222,8 @@ export class PlainDialect implements LinkDialect {
     if (this.#incoming.delete(body.id)) body.fail();
   }
 
-  dataPiece(piece: Uint8Array): void {
-    this.#receiving?.write(piece);
+  dataPiece(piece: Uint8Array, isKept: boolean): void {
+    this.#receiving?.write(piece, isKept);
   }
 
   dataEnd(): void {

@@ -50,7 +50,7 @@ export class PlainFiles {
     const head = new Uint8Array(FILE_XFER_DATA_HEAD_SIZE);
     let fill = 0;
     let file: IncomingFile | undefined;
-    const write = (bytes: Uint8Array): void => {
+    const write = (bytes: Uint8Array, isKept: boolean): void => {
       let rest = bytes;
       if (fill < head.length) {
         const part = rest.subarray(0, head.length - fill);
@@ -62,7 +62,7 @@ export class PlainFiles {
       }
       if (file === undefined || rest.length === 0) return;
       file.leftBytes -= BigInt(rest.length);
-      file.body?.write(rest);
+      file.body?.write(rest, isKept);
     };
     return {
       write,

@@ -67,14 +67,19 @@ export class ReopeningPort implements AsyncDisposable {
 
   /**
    * The pieces go out together. False: wait for `drained` before the next. Without an open port the bytes go nowhere, as
-   * without a viewer.
+   * without a viewer. `onTaken`: the host has them; of a port that is closed meanwhile it is not said.
    */
-  write(...pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Uint8Array[], onTaken?: () => void): boolean {
     const stream = this.#stream;
     if (stream === undefined) return true;
+    const last = pieces.length - 1;
+    const taken = (error: Error | null | undefined): void => {
+      if (!error) onTaken?.();
+    };
     stream.cork();
     let hasRoom = true;
-    for (const piece of pieces) hasRoom = stream.write(piece);
+    for (const [index, piece] of pieces.entries())
+      hasRoom = index === last ? stream.write(piece, taken) : stream.write(piece);
     stream.uncork();
     return hasRoom;
   }

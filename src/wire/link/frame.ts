@@ -32,7 +32,7 @@ export function encodeLinkFrame(frame: LinkFrame): Uint8Array {
   return writer.finish();
 }
 
-/** Takes what a LinkFrameStream finds. Data may be a view of what was pushed. */
+/** Takes what a LinkFrameStream finds. Data may be a view of what was pushed: for how long it holds, whoever pushes knows. */
 export interface LinkFrameSink {
   frame(frame: LinkFrame): void;
   /** A frame of a streamed type begins; its data follows in pieces, `bytes` in all. */
@@ -41,17 +41,18 @@ export interface LinkFrameSink {
   dataEnd(): void;
 }
 
-/** Takes the link's bytes in pieces of any size and hands on whole frames, those of `streamedTypes` in pieces. */
+/** Takes the link's bytes in pieces of any size and hands on whole frames, those of streamed types in pieces. */
 export class LinkFrameStream {
   readonly #sink: LinkFrameSink;
-  readonly #streamedTypes: readonly number[];
+  readonly #streamedTypes: ReadonlyMap<number, number>;
   readonly #header = new Uint8Array(header.size);
   #headerFill = 0;
   #isStreamed = false;
   #pieces: Uint8Array[] = [];
   #left = 0;
 
-  constructor(sink: LinkFrameSink, streamedTypes: readonly number[]) {
+  /** `streamedTypes`: how many bytes of data a frame of each may have. */
+  constructor(sink: LinkFrameSink, streamedTypes: ReadonlyMap<number, number>) {
     this.#sink = sink;
     this.#streamedTypes = streamedTypes;
   }
@@ -70,10 +71,10 @@ export class LinkFrameStream {
     this.#headerFill += part.length;
     if (this.#headerFill < header.size) return part.length;
     const { type, arg1, arg2, size } = header.read(new ByteReader(this.#header));
-    this.#isStreamed = this.#streamedTypes.includes(type);
-    if (size > (this.#isStreamed ? MAX_STREAMED_DATA_BYTES : MAX_FRAME_DATA_BYTES)) {
+    const streamedBytes = this.#streamedTypes.get(type);
+    this.#isStreamed = streamedBytes !== undefined;
+    if (size > (streamedBytes ?? MAX_FRAME_DATA_BYTES))
       throw new DecodeError("too-large", `link frame of ${size} bytes`);
-    }
     this.#left = size;
     if (this.#isStreamed) this.#sink.dataBegin({ type, arg1, arg2 }, size);
     if (size === 0) this.#complete();

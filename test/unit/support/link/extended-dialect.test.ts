@@ -316,16 +316,78 @@ describe("an end that speaks the extension, whose other end is broken", () => {
     expect(end.closed).toBe(0);
   });
 
-  it("gives credit for what is taken, not for what arrives", async () => {
-    send(answer(1, 7), piece(7, 1000), piece(7, 500));
+  it("gives credit for what is taken, not for what arrives, and for a quarter of the window at once", async () => {
+    send(answer(1, 7), piece(7, 60 * KIB), piece(7, 60 * KIB), piece(7, 60 * KIB), piece(7, 500));
     const body = await end.body(1);
     await settled();
-    expect(raw.heard).toEqual([]);
     const pieces = body[Symbol.asyncIterator]();
     await pieces.next();
+    await pieces.next();
     await settled();
-    expect(raw.heard).toEqual([{ kind: "body-credit", bodyId: 7, bytes: 1000 }]);
+    expect(raw.heard).toEqual([]);
+    await pieces.next();
+    await settled();
+    expect(raw.heard).toEqual([{ kind: "body-credit", bodyId: 7, bytes: 180 * KIB }]);
     await pieces.return?.();
+  });
+
+  it("gives no credit for what is poured out while its taker is not ready for more", async () => {
+    send(answer(1, 7), piece(7, 60 * KIB));
+    const body = await end.body(1);
+    await settled();
+    let ready = (): void => {};
+    let taken = 0;
+    const pouring = body.pour((each) => {
+      taken += each.length;
+      return taken === 60 * KIB ? new Promise((resolve) => (ready = resolve)) : undefined;
+    });
+    send(piece(7, 60 * KIB), piece(7, 60 * KIB));
+    await settled();
+    expect([taken, raw.heard]).toEqual([180 * KIB, []]);
+    ready();
+    await settled();
+    expect(raw.heard).toEqual([{ kind: "body-credit", bodyId: 7, bytes: 180 * KIB }]);
+    send({ kind: "body-end", bodyId: 7, complete: true });
+    await pouring;
+  });
+
+  it("pours out what came before, also the half of a piece, and what comes then, in order", async () => {
+    const whole = numbered(50 * KIB);
+    const bytes = encoded({ kind: "body-piece", bodyId: 7, piece: whole });
+    send(answer(1, 7), piece(7, 5));
+    raw.raw(bytes.subarray(0, 20 * KIB));
+    const body = await end.body(1);
+    await settled();
+    const pieces: Buffer[] = [];
+    const pouring = body.pour((each) => void pieces.push(Buffer.from(each)));
+    raw.raw(bytes.subarray(20 * KIB));
+    send({ kind: "body-end", bodyId: 7, complete: true });
+    await pouring;
+    expect(Buffer.concat(pieces).equals(Buffer.concat([numbered(5), whole]))).toBe(true);
+  });
+
+  it.each([
+    [
+      "throws",
+      () => {
+        throw new Error("disk full");
+      },
+    ],
+    ["is not ready any more", () => Promise.reject(new Error("disk full"))],
+  ])("cancels what is poured out when its taker %s", async (_, take) => {
+    send(answer(1, 7), piece(7, 10));
+    await expect((await end.body(1)).pour(take)).rejects.toThrow("disk full");
+    await settled();
+    expect(raw.heard).toEqual([{ kind: "body-cancel", bodyId: 7 }]);
+  });
+
+  it("fails what is poured out when its sender cannot finish it, or it is no longer wanted", async () => {
+    send(answer(1, 7), answer(2, 8), piece(7, 10), { kind: "body-end", bodyId: 7, complete: false });
+    expect(await failure((await end.body(1)).pour(() => undefined))).toBe("body.failed");
+    const other = await end.body(2);
+    const pouring = failure(other.pour(() => undefined));
+    other.cancel();
+    expect(await pouring).toBe("body.failed");
   });
 
   it("keeps nothing of pieces without content, which cost no credit", async () => {
@@ -343,7 +405,11 @@ describe("an end that speaks the extension, whose other end is broken", () => {
     const out = end.link.openBody();
     send({ kind: "body-credit", bodyId: out.id, bytes: 0xffffffff });
     await settled();
-    const writing = failure(out.write(numbered(WINDOW + 1)));
+    const writing = failure(
+      (async () => {
+        for (;;) await out.write(numbered(32 * KIB));
+      })(),
+    );
     await settled();
     const bytes = raw.heard.reduce(
       (sum, message) => sum + (message.kind === "body-piece" ? message.piece.length : 0),

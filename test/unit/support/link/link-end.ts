@@ -3,7 +3,13 @@ import { type Duplex, duplexPair } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { IncomingBody, LinkControlMessage } from "../../../../src/support/link/dialect.ts";
 import { LinkConnection, type LinkOptions } from "../../../../src/support/link/link-connection.ts";
-import { encodeLinkFrame, encodeLinkHeader, type LinkFrame, LinkFrameStream } from "../../../../src/wire/link/frame.ts";
+import {
+  encodeLinkFrame,
+  encodeLinkHeader,
+  type LinkFrame,
+  LinkFrameStream,
+  MAX_STREAMED_DATA_BYTES,
+} from "../../../../src/wire/link/frame.ts";
 import {
   decodeLinkMessage,
   encodeLinkMessage,
@@ -105,7 +111,7 @@ export class RawEnd {
           this.underWay = undefined;
         },
       },
-      [LinkType.CLIPBOARD_DATA],
+      new Map([[LinkType.CLIPBOARD_DATA, MAX_STREAMED_DATA_BYTES]]),
     );
     duplex.on("data", (bytes: Uint8Array) => frames.push(bytes));
     duplex.on("error", () => {});

@@ -29,7 +29,7 @@ async function begin(role: "daemon" | "session"): Promise<void> {
       dataPiece: () => {},
       dataEnd: () => {},
     },
-    [],
+    new Map(),
   );
   right.on("data", (bytes: Uint8Array) => heard.push(bytes));
   raw = new RawEnd(right);

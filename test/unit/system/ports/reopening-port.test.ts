@@ -106,9 +106,33 @@ test("pieces that are written together reach the stream in one write", async () 
   });
   const { port } = portOn(async () => ({ stream, [Symbol.asyncDispose]: async () => void stream.destroy() }));
   await settled();
-  port.write(Buffer.from("head "), Buffer.from("and "), Buffer.from("body"));
-  port.write(Buffer.from("alone"));
+  port.write([Buffer.from("head "), Buffer.from("and "), Buffer.from("body")]);
+  port.write([Buffer.from("alone")]);
   expect(writes).toEqual(["head and body", "alone"]);
+  await port[Symbol.asyncDispose]();
+});
+
+test("what the host has taken is told, and what a port that was closed had is not", async () => {
+  let take: (error?: Error) => void = () => {};
+  const stream = new Duplex({
+    read: () => {},
+    write: (_chunk, _encoding, done) => {
+      take = done;
+    },
+  });
+  stream.on("error", () => {});
+  const { port } = portOn(async () => ({ stream, [Symbol.asyncDispose]: async () => void stream.destroy() }));
+  await settled();
+  const taken: string[] = [];
+  port.write([Buffer.from("one")], () => taken.push("one"));
+  port.write([Buffer.from("two")], () => taken.push("two"));
+  expect(taken).toEqual([]);
+  take();
+  await settled();
+  expect(taken).toEqual(["one"]);
+  take(new Error("gone"));
+  await settled();
+  expect(taken).toEqual(["one"]);
   await port[Symbol.asyncDispose]();
 });
 

@@ -64,7 +64,7 @@ const anyFrames = fc.array(
 
 function received(bytes: Uint8Array, sizes: readonly number[]): Found {
   const found = new Found();
-  pushInPieces(new LinkFrameStream(found, [STREAMED]), bytes, sizes);
+  pushInPieces(new LinkFrameStream(found, new Map([[STREAMED, MAX_STREAMED_DATA_BYTES]])), bytes, sizes);
   return found;
 }
 
@@ -152,7 +152,7 @@ describe("LinkFrameStream", () => {
   ])("gives up on %s larger than any, as soon as its header says so", (_, type, most) => {
     for (const size of [most + 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
       const found = new Found();
-      const stream = new LinkFrameStream(found, [STREAMED]);
+      const stream = new LinkFrameStream(found, new Map([[STREAMED, MAX_STREAMED_DATA_BYTES]]));
       const header = encodeLinkHeader({ type, arg1: 0, arg2: 0 }, size);
       stream.push(header.subarray(0, 15));
       expect(codeOf(() => stream.push(header.subarray(15)))).toBe("too-large");
@@ -166,7 +166,7 @@ describe("LinkFrameStream", () => {
     ["a Buffer, whose slices are views", (bytes: Uint8Array) => Buffer.from(bytes)],
   ])("keeps an unfinished frame in memory of its own, when it comes as %s", (_, copied) => {
     const found = new Found();
-    const stream = new LinkFrameStream(found, [STREAMED]);
+    const stream = new LinkFrameStream(found, new Map([[STREAMED, MAX_STREAMED_DATA_BYTES]]));
     const bytes = encodeLinkFrame({ type: 1, arg1: 0, arg2: 0, data: Uint8Array.of(1, 2, 3) });
     const reused = copied(bytes.subarray(0, 17));
     stream.push(reused);
@@ -185,7 +185,7 @@ describe("LinkFrameStream", () => {
       },
       dataEnd: () => {},
     };
-    const stream = new LinkFrameStream(sink, [STREAMED]);
+    const stream = new LinkFrameStream(sink, new Map([[STREAMED, MAX_STREAMED_DATA_BYTES]]));
     const before = memoryInUse();
     stream.push(encodeLinkHeader({ type: STREAMED, arg1: 0, arg2: 1 }, MAX_STREAMED_DATA_BYTES));
     for (let count = 0; count < 64; count++) stream.push(new Uint8Array(MIB));

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeLinkFrame, type LinkFrame, LinkFrameStream } from "../../../../src/wire/link/frame.ts";
+import {
+  encodeLinkFrame,
+  type LinkFrame,
+  LinkFrameStream,
+  MAX_STREAMED_DATA_BYTES,
+} from "../../../../src/wire/link/frame.ts";
 import {
   decodeLinkMessage,
   encodeLinkMessage,
@@ -22,7 +27,8 @@ function frameOf(bytes: Uint8Array): LinkFrame {
     dataPiece: () => {},
     dataEnd: () => {},
   };
-  new LinkFrameStream(sink, [LinkType.CLIPBOARD_DATA, LinkType.FILE_XFER_DATA]).push(bytes);
+  const streamed = [LinkType.CLIPBOARD_DATA, LinkType.FILE_XFER_DATA];
+  new LinkFrameStream(sink, new Map(streamed.map((type) => [type, MAX_STREAMED_DATA_BYTES]))).push(bytes);
   const [only] = frames;
   if (only === undefined || frames.length !== 1) throw new Error(`${frames.length} frames`);
   return only;
