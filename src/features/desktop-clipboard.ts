@@ -43,4 +43,6 @@ export interface DesktopClipboard extends AsyncDisposable {
   withdraw(selection: ClipboardSelection): void;
   /** What the application that has the selection gives for a target. Iterating throws a BackendError `clipboard.*`. */
   read(selection: ClipboardSelection, target: string, signal: AbortSignal): Content;
+  /** Nobody looks any more at this piece of what was read: its memory is written over. */
+  giveBack(piece: Uint8Array): void;
 }

@@ -299,7 +299,7 @@ export class SessionClipboard implements DesktopClipboardEvents {
           // Not before the first piece: until then it can still be refused.
           if (!isAnswered) answer();
           isAnswered = true;
-          await body.write(piece);
+          await body.write(piece, () => this.#desktop?.giveBack(piece));
         }
         if (!isAnswered) answer();
         isAnswered = true;

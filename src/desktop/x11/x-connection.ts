@@ -1,7 +1,9 @@
 // One connection to an X server: promises instead of callbacks, typed events, and an end that nothing survives waiting for.
-import { connect, type Socket } from "node:net";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 import x11 from "x11";
 import { BackendError } from "../../support/errors.ts";
+import { type AnswerSink, PacketStream } from "./packet-stream.ts";
+import { ReadBlocks } from "./read-blocks.ts";
 
 /** Core event masks. */
 export const EventMask = { NONE: 0, STRUCTURE_NOTIFY: 1 << 17, PROPERTY_CHANGE: 1 << 22 } as const;
@@ -69,6 +71,8 @@ export class XConnection implements AsyncDisposable {
   readonly window: number;
   /** Largest property that one ChangeProperty of the library can carry, bytes. */
   readonly maxPropertyBytes = 262_080;
+  readonly #blocks: ReadBlocks;
+  readonly #packets: PacketStream;
   readonly #listeners = new Set<(event: XEvent) => void>();
   readonly #pending = new Set<(error: Error) => void>();
   readonly #resourceMask: number;
@@ -78,9 +82,11 @@ export class XConnection implements AsyncDisposable {
   readonly #closed: Promise<void>;
   #isClosed = false;
 
-  private constructor(display: x11.Display, fixes: x11.Fixes, randr: x11.Randr | undefined) {
+  private constructor(wire: Wire, display: x11.Display, fixes: x11.Fixes, randr: x11.Randr | undefined) {
     const screen = display.screen[0];
     if (screen === undefined) throw new BackendError("display.unreachable", "the X server has no screen");
+    this.#blocks = wire.blocks;
+    this.#packets = wire.packets;
     this.client = display.client;
     this.#resourceMask = display.resource_mask;
     this.root = screen.root;
@@ -90,6 +96,7 @@ export class XConnection implements AsyncDisposable {
     this.#closed = new Promise((resolve) => {
       this.client.stream.on("close", () => {
         this.#isClosed = true;
+        this.#packets.end();
         for (const reject of this.#pending) reject(this.#lost());
         this.#pending.clear();
         for (const listener of this.#listeners) listener({ kind: "closed" });
@@ -119,20 +126,21 @@ export class XConnection implements AsyncDisposable {
    * Throws a BackendError `display.unreachable`.
    */
   static async open(display: string, signal: AbortSignal): Promise<XConnection> {
-    const socket = socketTo(display);
+    const wire = wireTo(display);
+    const { socket } = wire;
     // A server that accepts and says nothing must not keep us from stopping.
     const hangUp = (): void => void socket.destroy();
     signal.addEventListener("abort", hangUp);
     if (signal.aborted) hangUp();
     try {
-      return await XConnection.#over(socket, display);
+      return await XConnection.#over(wire, display);
     } finally {
       signal.removeEventListener("abort", hangUp);
     }
   }
 
-  static async #over(socket: Socket, display: string): Promise<XConnection> {
-    const client = await connected(socket, display);
+  static async #over(wire: Wire, display: string): Promise<XConnection> {
+    const client = await connected(wire.socket, display);
     try {
       const { stream } = client.client;
       const fixes = await required<x11.Fixes>(stream, (callback) => client.client.require("fixes", callback));
@@ -141,7 +149,7 @@ export class XConnection implements AsyncDisposable {
       );
       // Closed meanwhile: a server without RandR is something else, and nobody would hear of this end again.
       if (stream.destroyed) throw new Error("the connection was closed");
-      return new XConnection(client, fixes, randr);
+      return new XConnection(wire, client, fixes, randr);
     } catch (error) {
       client.client.stream.destroy();
       throw new BackendError("display.unreachable", `${display}: its extensions cannot be had`, { cause: error });
@@ -179,6 +187,21 @@ export class XConnection implements AsyncDisposable {
         return true;
       });
     });
+  }
+
+  /** A request whose answer is the sink's. */
+  askInPieces(request: Buffer, sink: AnswerSink): void {
+    if (this.#isClosed) return sink.failed("closed");
+    const { client } = this;
+    client.seq_num += 1;
+    this.#packets.await(client.seq_num, sink);
+    client.pack_stream.put(request);
+    client.pack_stream.submit();
+  }
+
+  /** Nobody looks any more at this piece of an answer: its memory is written over. */
+  giveBack(piece: Uint8Array): void {
+    this.#blocks.giveBack(piece);
   }
 
   /** What is asked in this turn goes out in one write: each of its own costs an emulated CPU a millisecond and more. */
@@ -301,8 +324,28 @@ async function connected(stream: Socket, display: string): Promise<x11.Display> 
   }
 }
 
+/** A socket to a server, with what is read from it. */
+interface Wire {
+  readonly socket: Socket;
+  readonly blocks: ReadBlocks;
+  readonly packets: PacketStream;
+}
+
+function wireTo(display: string): Wire {
+  const blocks = new ReadBlocks();
+  const packets = new PacketStream(blocks, (bytes) => void socket.emit("data", bytes));
+  const socket = socketTo(display, {
+    buffer: () => blocks.room(),
+    callback: (count, buffer) => {
+      packets.push(Buffer.from(buffer.buffer, buffer.byteOffset, count));
+      return true;
+    },
+  });
+  return { socket, blocks, packets };
+}
+
 /** Left to itself the library would try TCP instead of a local socket that is not there, which nobody asked for. */
-function socketTo(display: string): Socket {
+function socketTo(display: string, onread: OnReadOpts): Socket {
   let parsed: ReturnType<typeof x11.parseDisplay>;
   try {
     parsed = x11.parseDisplay(display);
@@ -310,8 +353,9 @@ function socketTo(display: string): Socket {
     throw new BackendError("display.unreachable", `${JSON.stringify(display)} names no display: :N or HOST:N does`);
   }
   const { host, protocol, displayNum } = parsed;
-  if (host === "" || host === "unix" || protocol === "unix") return connect(`/tmp/.X11-unix/X${displayNum}`);
-  return connect(FIRST_TCP_PORT + Number(displayNum), host);
+  if (host === "" || host === "unix" || protocol === "unix")
+    return connect({ path: `/tmp/.X11-unix/X${displayNum}`, onread });
+  return connect({ port: FIRST_TCP_PORT + Number(displayNum), host, onread });
 }
 
 /** The library forgets its callbacks when the connection is closed. */

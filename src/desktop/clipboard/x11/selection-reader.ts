@@ -6,7 +6,7 @@ import { toUtf8 } from "../../../features/text-encoding.ts";
 import type { Clock } from "../../../support/clock.ts";
 import { BackendError } from "../../../support/errors.ts";
 import type { XConnection, XEvent } from "../../x11/x-connection.ts";
-import { longsOf, type PropertyHead, restOfProperty, takeProperty } from "../../x11/x-property.ts";
+import { bytesOfProperty, longsOf, PropertyPage } from "../../x11/x-property.ts";
 
 /** An application that gives no sign for this long is taken for dead. */
 const IDLE_MS = 5000;
@@ -98,10 +98,11 @@ export class SelectionReader {
         clean = true;
         throw refused("the owner has no such content");
       }
-      const head = await takeProperty(this.#x, this.#x.window, property);
-      if (head.type === 0) throw refused("the owner answered without content");
-      if (head.type === this.#atoms.incr) yield* this.#incremental(property, events);
-      else yield* this.#pages(property, head);
+      const page = this.#firstPage(property);
+      const { type } = await page.head;
+      if (type === 0) throw refused("the owner answered without content");
+      if (type === this.#atoms.incr) yield* this.#incremental(property, events);
+      else yield* this.#pages(property, page);
       clean = true;
     } finally {
       events[Symbol.dispose]();
@@ -115,17 +116,24 @@ export class SelectionReader {
   async *#incremental(property: number, events: EventQueue): AsyncGenerator<{ type: number; data: Buffer }> {
     for (;;) {
       await events.next((event) => event.kind === "property-notify" && event.property === property && !event.deleted);
-      const head = await takeProperty(this.#x, this.#x.window, property);
-      if (head.type === 0) continue;
-      if (head.data.length === 0) return;
-      yield* this.#pages(property, head);
+      const page = this.#firstPage(property);
+      const { type, bytes } = await page.head;
+      if (type === 0) continue;
+      if (bytes === 0) return;
+      yield* this.#pages(property, page);
     }
   }
 
-  async *#pages(property: number, head: PropertyHead): AsyncGenerator<{ type: number; data: Buffer }> {
-    if (head.format !== 8 && head.format !== 32) throw refused(`format ${head.format}`);
-    yield { type: head.type, data: head.data };
-    for await (const data of restOfProperty(this.#x, this.#x.window, property, head)) yield { type: head.type, data };
+  #firstPage(property: number): PropertyPage {
+    return new PropertyPage(this.#x, this.#x.window, property);
+  }
+
+  async *#pages(property: number, first: PropertyPage): AsyncGenerator<{ type: number; data: Buffer }> {
+    const { type, format, bytes } = await first.head;
+    if (format !== 8 && format !== 32) throw refused(`format ${format}`);
+    // An empty property has a type, too.
+    if (bytes === 0) yield { type, data: Buffer.alloc(0) };
+    for await (const data of bytesOfProperty(this.#x, this.#x.window, property, first)) yield { type, data };
   }
 
   async #takeFreeProperty(): Promise<number> {

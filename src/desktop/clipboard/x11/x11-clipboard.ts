@@ -98,6 +98,10 @@ export class X11Clipboard implements DesktopClipboard {
     return this.#reader.read(this.#atoms.get(selection) ?? 0, target, signal);
   }
 
+  giveBack(piece: Uint8Array): void {
+    this.#x.giveBack(piece);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
     for (const asking of this.#asking.values()) asking.abort();
