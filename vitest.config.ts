@@ -7,7 +7,15 @@ export default defineConfig({
   define: define(),
   test: {
     projects: [
-      { define: define(), test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/bench/**/*.test.ts"] } },
+      {
+        define: define(),
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts", "test/bench/**/*.test.ts"],
+          // Property tests take a second; on a machine that has much else to do, ten.
+          testTimeout: 30_000,
+        },
+      },
       {
         define: define(),
         test: {

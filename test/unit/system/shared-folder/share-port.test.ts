@@ -58,6 +58,7 @@ test("a device that is there but cannot be opened is tried now and then", async 
     [1, 3],
   ] as const) {
     clock.advance(waitMs);
+    await until("it to be tried", () => system.opens >= opens, 2000, 2);
     await sleep(5);
     expect(system.opens).toBe(opens);
   }
