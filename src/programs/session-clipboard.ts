@@ -59,9 +59,11 @@ export class SessionClipboard implements DesktopClipboardEvents {
   readonly #seenOffers = new Map<ClipboardSelection, number>();
   /** What applications offer: the target behind each type. */
   readonly #copied = new Map<ClipboardSelection, ReadonlyMap<number, string>>();
-  readonly #viewersContent = new ViewersContent();
-  /** When the last of the viewer's offers was withdrawn, by the clock. */
-  readonly #withdrawnMs = new Map<ClipboardSelection, number>();
+  readonly #viewersContent = new ViewersContent(async (png, signal) =>
+    (await this.#imageConverter()).pixels(png, signal),
+  );
+  /** Until when what the viewer has withdrawn may come back. */
+  readonly #restoring = new Map<ClipboardSelection, Disposable>();
   /** Looking whether what an application offers is the viewer's own; called off when something else comes. */
   readonly #looking = new Map<ClipboardSelection, AbortController>();
   readonly #pastes = new Map<number, (answer: PasteAnswer | undefined) => void>();
@@ -89,7 +91,10 @@ export class SessionClipboard implements DesktopClipboardEvents {
     for (const settle of this.#pastes.values()) settle(undefined);
     this.#pastes.clear();
     for (const abort of this.#asked.values()) abort.abort();
-    for (const selection of this.#viewerOffers.keys()) this.#desktop?.withdraw(selection);
+    for (const selection of this.#viewerOffers.keys()) {
+      this.#desktop?.withdraw(selection);
+      this.#forgetSoon(selection);
+    }
     this.#viewerOffers.clear();
     this.#seenOffers.clear();
   }
@@ -110,15 +115,14 @@ export class SessionClipboard implements DesktopClipboardEvents {
       case "clipboard-grab": {
         const { selection, types, offer } = message;
         this.#newOwner(selection);
-        this.#viewersContent.replaced(selection);
+        this.#forget(selection);
         this.#seenOffers.set(selection, offer);
         this.#copied.delete(selection);
         this.#viewerOffers.set(selection, this.#allowed("host-to-guest", selection, types));
         return this.#offer(selection);
       }
       case "clipboard-release":
-        if (this.#viewerOffers.delete(message.selection))
-          this.#withdrawnMs.set(message.selection, this.#options.clock.nowMs());
+        if (this.#viewerOffers.delete(message.selection)) this.#forgetSoon(message.selection);
         this.#desktop?.withdraw(message.selection);
         return;
       case "content-request":
@@ -156,6 +160,7 @@ export class SessionClipboard implements DesktopClipboardEvents {
     const signal = this.#newOwner(selection);
     if (isSecret) {
       this.#viewerOffers.delete(selection);
+      this.#forget(selection);
       this.#copied.delete(selection);
       this.#log.info("guest to host: what an application marked as secret stays here");
       this.#link?.send({ kind: "clipboard-secret", selection });
@@ -164,10 +169,11 @@ export class SessionClipboard implements DesktopClipboardEvents {
     const found = typesOfTargets(targets);
     if (found.size === 0) {
       this.#viewerOffers.delete(selection);
+      this.#forget(selection);
       return this.cleared(selection);
     }
     this.#copied.set(selection, found);
-    if (hasPasted && this.#mayComeBack(selection)) void this.#lookAt(selection, found, signal);
+    if (hasPasted && this.#viewersContent.wasGiven(selection)) void this.#lookAt(selection, found, signal);
     else this.#grabOwn(selection);
   }
 
@@ -341,10 +347,16 @@ export class SessionClipboard implements DesktopClipboardEvents {
   }
 
   /** Managers restore at once what is withdrawn. Whoever copies the same later wants the viewer to have it. */
-  #mayComeBack(selection: ClipboardSelection): boolean {
-    if (!this.#viewersContent.wasGiven(selection)) return false;
-    const withdrawnMs = this.#withdrawnMs.get(selection) ?? Number.NEGATIVE_INFINITY;
-    return this.#viewerOffers.has(selection) || this.#options.clock.nowMs() - withdrawnMs < RESTORE_MS;
+  #forgetSoon(selection: ClipboardSelection): void {
+    this.#restoring.get(selection)?.[Symbol.dispose]();
+    const timer = this.#options.clock.after(RESTORE_MS, () => this.#forget(selection));
+    this.#restoring.set(selection, timer);
+  }
+
+  #forget(selection: ClipboardSelection): void {
+    this.#restoring.get(selection)?.[Symbol.dispose]();
+    this.#restoring.delete(selection);
+    this.#viewersContent.replaced(selection);
   }
 
   /** With something of its own, or, as clipboard managers do, with what the viewer has. */
@@ -362,7 +374,7 @@ export class SessionClipboard implements DesktopClipboardEvents {
   /** An application that copies ends what the viewer offered, also when a new desktop comes. */
   #grabOwn(selection: ClipboardSelection): void {
     this.#viewerOffers.delete(selection);
-    this.#viewersContent.replaced(selection);
+    this.#forget(selection);
     this.#grab(selection);
   }
 
@@ -374,9 +386,8 @@ export class SessionClipboard implements DesktopClipboardEvents {
     const desktop = this.#desktop;
     if (desktop === undefined) return false;
     try {
-      return await this.#viewersContent.isOffered(selection, [...copied.keys()], (type) =>
-        desktop.read(selection, copied.get(type) ?? "", signal),
-      );
+      const read = (type: number): Content => desktop.read(selection, copied.get(type) ?? "", signal);
+      return await this.#viewersContent.isOffered(selection, [...copied.keys()], read, signal);
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       return false;

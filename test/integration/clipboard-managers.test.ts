@@ -5,13 +5,14 @@ import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { type Agent, startAgentOf } from "./peers/agent.ts";
 import { startClipboardManager } from "./peers/clipboard-manager.ts";
 import { OddApplication } from "./peers/odd-application.ts";
+import { makePicture, pictureDifference } from "./peers/pixbuf.ts";
 import { SpiceClient } from "./peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
 import { monotonicMs, sleep, until } from "./peers/until.ts";
 import { clipboardTargets, copyFile, md5OfFile, pasteToFile } from "./peers/x-clipboard.ts";
 import { startXspice, type Xspice } from "./peers/xspice.ts";
 
-const TEXT = ClipboardType.UTF8_TEXT;
+const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP, IMAGE_JPG: JPG } = ClipboardType;
 /** For a manager to do what it does: they look every half second at the latest. */
 const QUIET_MS = 2000;
 
@@ -94,6 +95,42 @@ describe.each(["parcellite", "xfce4-clipman"] as const)("row 64: with %s", (name
     expect(await grabsWithin(QUIET_MS, sinceMs)).toBe(0);
     expect((await pasteToFile(xspice.display, folder.join("pasted"), {})).md5).toBe(await md5OfFile(file));
   });
+});
+
+describe.each([
+  ["xfce4-clipman", "with the viewer's own bytes"],
+  ["diodon", "encoded anew"],
+] as const)("row 64: with %s", (name, how) => {
+  test.each([
+    ["png", PNG],
+    ["bmp", BMP],
+    ["jpeg", JPG],
+  ] as const)(
+    `a %s that the viewer gives up stays in the guest, ${how}, and does not come back; the next viewer is told`,
+    async (format, type) => {
+      await using manager = await startClipboardManager(name, xspice.display, folder.join("home"));
+      const file = folder.join(format);
+      await makePicture(file, format, 333, 77);
+      const sinceMs = monotonicMs();
+      await viewer.provide(0, type, { mode: "data", file });
+      await viewer.grab(0, [type]);
+      await viewer.waitFor("clipboard-request", ({ selection }) => selection === 0, { sinceMs });
+      await sleep(QUIET_MS);
+      await viewer.release(0);
+      await until("the manager to take over", async () => (await clipboardTargets(xspice.display)).length > 0, 5000);
+      expect(await grabsWithin(QUIET_MS, sinceMs)).toBe(0);
+      const pasted = folder.join("pasted");
+      await pasteToFile(xspice.display, pasted, { target: "image/png" });
+      expect(await pictureDifference(pasted, file)).toBeLessThanOrEqual(format === "jpeg" ? 6 : 0);
+      await viewer.disconnect();
+      await viewer.connect(xspice.spicePort);
+      await viewer.waitFor("clipboard-grab", ({ selection }) => selection === 0, { sinceMs });
+      const received = await viewer.request(0, PNG);
+      expect(received.type).toBe(PNG);
+      expect(await pictureDifference(received.file, file)).toBeLessThanOrEqual(format === "jpeg" ? 6 : 0);
+      expect(manager.exit).toBeUndefined();
+    },
+  );
 });
 
 describe("row 64: with an application that takes over what it has pasted", () => {

@@ -26,10 +26,13 @@ const arrangements: readonly (readonly [string, readonly WantedDisplay[]])[] = [
 describe.each(["qxl", "virtio-gpu"] as const)("%s", (graphics) => {
   let all: HotplugGuest;
   let dir: TempDir;
+  /** Of a start on a busy machine: an X server that takes its time. */
+  let complaintsBefore: string;
 
   beforeAll(async () => {
     dir = makeTempDir("display");
     all = await startHotplugGuest({ graphics, maxOutputs: 4 });
+    complaintsBefore = await complaints(all.guest);
   });
   afterAll(async () => {
     await all?.[Symbol.asyncDispose]();
@@ -67,7 +70,7 @@ describe.each(["qxl", "virtio-gpu"] as const)("%s", (graphics) => {
     await until("the viewer to see each display in its size", sees, 20_000, 300).catch((error: unknown) => {
       throw new Error(`${error}: it sees ${JSON.stringify(all.viewer.monitors)}`, { cause: error });
     });
-    expect(await complaints(all.guest)).toBe("");
+    expect(await complaints(all.guest)).toBe(complaintsBefore);
   });
 
   test("30 sizes in 1.5 s end on the last, and none is set twice", async () => {

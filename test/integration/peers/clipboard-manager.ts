@@ -6,7 +6,7 @@ import type { PeerProcess } from "./processes.ts";
 import { sleep } from "./until.ts";
 import { startOn } from "./x-programs.ts";
 
-export type ClipboardManagerName = "parcellite" | "xfce4-clipman";
+export type ClipboardManagerName = "parcellite" | "xfce4-clipman" | "diodon";
 
 /** For it to have read its settings and to look at the selections. */
 const START_MS = 1500;
@@ -28,6 +28,12 @@ export async function startClipboardManager(
     join(home, ".config/parcellite/parcelliterc"),
     "[rc]\nuse_copy=true\nuse_primary=true\nsynchronize=true\nrestore_empty=true\n",
   );
+  // Pictures, too, which it keeps as such and encodes anew.
+  mkdirSync(join(home, ".config/glib-2.0/settings"), { recursive: true });
+  writeFileSync(
+    join(home, ".config/glib-2.0/settings/keyfile"),
+    "[net/launchpad/diodon/clipboard]\nadd-images=true\nkeep-clipboard-content=true\n",
+  );
   const bus = await TestBus.start();
   const env = {
     HOME: home,
@@ -37,12 +43,14 @@ export async function startClipboardManager(
     XDG_RUNTIME_DIR: home,
     DBUS_SESSION_BUS_ADDRESS: bus.address,
     NO_AT_BRIDGE: "1",
+    GSETTINGS_BACKEND: "keyfile",
   };
-  const settings = name === "xfce4-clipman" ? await startOn(display, xfconfd(), [], { env }) : undefined;
+  const needed = { parcellite: undefined, "xfce4-clipman": xfconfd, diodon: () => "zeitgeist-daemon" }[name];
+  const helper = needed === undefined ? undefined : await startOn(display, needed(), [], { env, stdout: "ignore" });
   const program = await startOn(display, name, name === "parcellite" ? ["--no-icon"] : [], { env, stdout: "ignore" });
   await sleep(START_MS);
   if (program.exit !== undefined) {
-    await settings?.kill();
+    await helper?.kill();
     await bus[Symbol.asyncDispose]();
     throw new Error(`${name} ended: ${program.errors}`);
   }
@@ -52,7 +60,7 @@ export async function startClipboardManager(
     },
     [Symbol.asyncDispose]: async () => {
       await program.kill();
-      await settings?.kill();
+      await helper?.kill();
       await bus[Symbol.asyncDispose]();
     },
   };

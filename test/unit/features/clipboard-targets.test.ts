@@ -40,6 +40,7 @@ describe("row 42: what an application's targets amount to", () => {
     ],
     ["a GIF, of which PNG is made", ["image/gif", "text/html"], [[PNG, "image/gif"]]],
     ["a GIF beside what a viewer takes as it is", ["image/gif", "image/jpeg"], [[JPG, "image/jpeg"]]],
+    ["a WebP alone, which is not read", ["image/webp"], []],
     ["a screaming one", ["TEXT/PLAIN"], [[TEXT, "TEXT/PLAIN"]]],
     ["a charset that nobody can read", ["text/plain;charset=utf-16"], []],
     [

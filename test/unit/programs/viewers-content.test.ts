@@ -2,14 +2,29 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Content } from "../../../src/features/desktop-clipboard.ts";
 import { ViewersContent } from "../../../src/programs/viewers-content.ts";
+import { BackendError } from "../../../src/support/errors.ts";
 import { ClipboardSelection, ClipboardType } from "../../../src/wire/agent-constants.ts";
 
 const { CLIPBOARD, PRIMARY } = ClipboardSelection;
 const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP } = ClipboardType;
 
+/** A PNG of a width that is written in eight digits; the words behind the colon are what it shows. */
+const png = (encoding: string, shows: string, width = 1): string =>
+  `${"".padEnd(16, "-")}${String(width).padStart(8, "0")}${encoding}:${shows}`;
+const never = new AbortController().signal;
+
 let known: ViewersContent;
+let looks: number;
 beforeEach(() => {
-  known = new ViewersContent();
+  looks = 0;
+  known = new ViewersContent(async (content) => {
+    let file = "";
+    for await (const piece of content) file += Buffer.from(piece).toString();
+    looks += 1;
+    const shown = file.split(":")[1];
+    if (shown === undefined) throw new BackendError("clipboard.image-refused", "no PNG");
+    return shown;
+  });
 });
 
 async function* pieces(...texts: string[]): Content {
@@ -24,9 +39,12 @@ async function isGiven(type: number, ...texts: string[]): Promise<void> {
 
 /** Whether it is taken for the viewer's, offered as these types with these contents. */
 function isOffered(contents: ReadonlyMap<number, Content>, selection = CLIPBOARD as ClipboardSelection) {
-  return known.isOffered(selection, [...contents.keys()], (type) => contents.get(type) ?? pieces());
+  return known.isOffered(selection, [...contents.keys()], (type) => contents.get(type) ?? pieces(), never);
 }
 
+/** A file that can be read as often as it is asked for. */
+const file = (content: string): Content => ({ [Symbol.asyncIterator]: () => pieces(content)[Symbol.asyncIterator]() });
+const picture = (content: string): ReadonlyMap<number, Content> => new Map([[PNG, file(content)]]);
 const text = (...texts: string[]): ReadonlyMap<number, Content> => new Map([[TEXT, pieces(...texts)]]);
 
 describe("row 64: what an application offers is the viewer's", () => {
@@ -65,6 +83,54 @@ describe("row 64: what an application offers is the viewer's", () => {
         ]),
       ),
     ).toBe(true);
+  });
+});
+
+describe("row 64: a picture that an application has encoded anew", () => {
+  test("is the viewer's where it shows the same, and is known by its bytes where it is offered again", async () => {
+    await isGiven(PNG, png("viewer's", "a cat"));
+    expect(await isOffered(picture(png("manager's", "a cat")))).toBe(true);
+    expect(await isOffered(picture(png("another manager's", "a cat")))).toBe(true);
+    expect(looks).toBe(3);
+    expect(await isOffered(picture(png("viewer's", "a cat")))).toBe(true);
+    expect(looks).toBe(3);
+  });
+
+  test("is its own where it shows something else", async () => {
+    await isGiven(PNG, png("viewer's", "a cat"));
+    expect(await isOffered(picture(png("editor's", "a cat with a hat")))).toBe(false);
+    expect(looks).toBe(2);
+  });
+
+  test("is its own where it is larger: that is seen before it is read", async () => {
+    await isGiven(PNG, png("viewer's", "a cat", 300));
+    expect(await isOffered(picture(png("editor's", "a cat", 301)))).toBe(false);
+    expect(looks).toBe(0);
+  });
+
+  test("is its own where text is beside it", async () => {
+    await isGiven(PNG, png("viewer's", "a cat"));
+    const both = new Map([...picture(png("manager's", "a cat")), ...text("a word about it")]);
+    expect(await isOffered(both)).toBe(false);
+  });
+
+  test("is its own where the viewer's was given in part only, as another kind, or before something else", async () => {
+    for await (const _ of known.noted(CLIPBOARD, PNG, pieces(png("viewer's", "a "), "cat"))) break;
+    expect(await isOffered(picture(png("manager's", "a cat")))).toBe(false);
+    await isGiven(BMP, png("viewer's", "a cat"));
+    expect(await isOffered(picture(png("manager's", "a cat")))).toBe(false);
+    await isGiven(PNG, png("viewer's", "a cat"));
+    known.replaced(CLIPBOARD);
+    expect(await isOffered(picture(png("manager's", "a cat")))).toBe(false);
+    expect(looks).toBe(0);
+  });
+
+  test("cannot be told from another where the viewer's is none: that is thrown, at every look", async () => {
+    await isGiven(PNG, "no PNG, but long enough to be one");
+    for (let look = 0; look < 2; look += 1)
+      await expect(isOffered(picture("no PNG, but long enough to be another"))).rejects.toMatchObject({
+        code: "clipboard.image-refused",
+      });
   });
 });
 

@@ -1,5 +1,5 @@
-// Pictures become PNG in a thread of their own, one at a time: bounded in bytes, pixels, memory and time, ended when no
-// longer wanted, and gone when done, with all that it took.
+// Pictures become PNG, or are looked at, in a thread of their own, one at a time: bounded in bytes, pixels, memory and time,
+// ended when no longer wanted, and gone when done, with all that it took.
 import { Worker } from "node:worker_threads";
 import type { Content } from "../../../features/desktop-clipboard.ts";
 import type { Clock } from "../../../support/clock.ts";
@@ -48,11 +48,20 @@ export class ImageConverter {
 
   /** The picture as PNG, as it is if it is one. Iterating throws a BackendError `clipboard.*`. */
   async *toPng(content: Content, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const png = await this.#inTurn(content, signal);
+    const result = await this.#inTurn(content, "png", signal);
+    if (!("png" in result)) throw refused("something else was made of it");
+    const { png } = result;
     for (let at = 0; at < png.length; at += PIECE_BYTES) yield png.subarray(at, at + PIECE_BYTES);
   }
 
-  async #inTurn(content: Content, signal: AbortSignal): Promise<Uint8Array> {
+  /** What a PNG shows: the same for all that show the same. Throws a BackendError `clipboard.*`. */
+  async pixels(content: Content, signal: AbortSignal): Promise<string> {
+    const result = await this.#inTurn(content, "pixels", signal);
+    if (!("pixels" in result)) throw refused("something else was made of it");
+    return result.pixels;
+  }
+
+  async #inTurn(content: Content, wanted: ImageWork["wanted"], signal: AbortSignal): Promise<ImageResult> {
     let heldBytes = 0;
     const hold = (bytes: number): void => {
       heldBytes += bytes;
@@ -62,7 +71,7 @@ export class ImageConverter {
     };
     try {
       const image = await gathered(content, hold);
-      const turn = this.#last.then(() => this.#convert(image, signal));
+      const turn = this.#last.then(() => this.#convert({ image, wanted }, signal));
       this.#last = turn.then(
         () => {},
         () => {},
@@ -73,12 +82,11 @@ export class ImageConverter {
     }
   }
 
-  async #convert(image: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  async #convert(workerData: ImageWork, signal: AbortSignal): Promise<ImageResult> {
     if (signal.aborted) throw new BackendError("clipboard.lost", "called off");
-    const workerData: ImageWork = { image };
     const worker = new Worker(this.#script, {
       workerData,
-      transferList: [image.buffer as ArrayBuffer],
+      transferList: [workerData.image.buffer as ArrayBuffer],
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
       argv: [],
     });
@@ -91,7 +99,7 @@ export class ImageConverter {
         over = this.#bound(signal, reject);
       });
       if ("refused" in result) throw refused(result.refused);
-      return result.png;
+      return result;
     } finally {
       over();
       await worker.terminate();

@@ -31,6 +31,12 @@ test("all of it goes to the thread, and what the thread made comes back", async 
   expect(await all(converter(echo).toPng(pieces("a", "bc", ""), never))).toBe("abc");
 });
 
+test("of a picture that is only looked at, what it shows comes back", async () => {
+  const looking = converter("parentPort.postMessage({ pixels: workerData.wanted + workerData.image.length });");
+  expect(await looking.pixels(pieces("a", "bc"), never)).toBe("pixels3");
+  await expect(converter(echo).pixels(pieces("x"), never)).rejects.toMatchObject({ code: "clipboard.image-refused" });
+});
+
 test("several are done one after the other, also when one of them fails", async () => {
   const busy = converter(`if (workerData.image[0] === 120) throw new Error("x"); ${echo}`);
   const done = await Promise.allSettled(["1", "x", "2"].map((text) => all(busy.toPng(pieces(text), never))));
