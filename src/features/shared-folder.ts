@@ -11,12 +11,13 @@ export interface ShareMount {
   readonly readOnly: boolean;
 }
 
-/** `changing`: on its way to be there, or to be gone. */
+/** `changing`: on its way to be there, or to be gone. `stuck`: it was to be gone, and may be there still. */
 export type MountState =
   | { readonly kind: "none" }
   | { readonly kind: "changing"; readonly to: ShareMount | undefined }
   | { readonly kind: "mounted"; readonly mount: ShareMount; readonly path: string; readonly driver: string }
-  | { readonly kind: "failed"; readonly mount: ShareMount; readonly fault: string };
+  | { readonly kind: "failed"; readonly mount: ShareMount; readonly fault: string }
+  | { readonly kind: "stuck"; readonly mount: ShareMount; readonly fault: string };
 
 export interface SharedFolderState {
   /** Counts the viewers: what is found out about one is nothing to the next. */
@@ -54,7 +55,8 @@ export type SharedFolderInput =
   | { readonly kind: "user-changed"; readonly user: number | undefined }
   | { readonly kind: "mount-made"; readonly mount: ShareMount; readonly path: string; readonly driver: string }
   | { readonly kind: "mount-failed"; readonly mount: ShareMount; readonly fault: string }
-  | { readonly kind: "mount-gone" };
+  | { readonly kind: "mount-gone" }
+  | { readonly kind: "unmount-failed"; readonly mount: ShareMount; readonly fault: string };
 
 export type SharedFolderEffect =
   /** Whether the viewer's server answers, and lets itself be changed. */
@@ -96,8 +98,8 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
   switch (input.kind) {
     case "host-came": {
       const epoch = state.epoch + 1;
-      const next = { ...state, ...nothingKnown, epoch, hasHost: true, mountFailures: 0 };
-      return [next, [{ kind: "ask-viewer", epoch }]];
+      const [next, effects] = unstuck({ ...state, ...nothingKnown, epoch, hasHost: true, mountFailures: 0 });
+      return [next, [...effects, { kind: "ask-viewer", epoch }]];
     }
     case "host-left": {
       if (!state.hasHost) return [state, []];
@@ -131,27 +133,43 @@ function taken(state: SharedFolderState, input: SharedFolderInput): Step {
       if (!state.isFrozen) return [state, []];
       return [{ ...state, isFrozen: false, fault: undefined }, [{ kind: "listen", epoch: state.epoch }]];
     case "user-changed":
-      return [{ ...state, user: input.user, mountFailures: 0 }, []];
+      return unstuck({ ...state, user: input.user, mountFailures: 0 });
     case "mount-made": {
       const { mount, path, driver } = input;
       return [{ ...state, mount: { kind: "mounted", mount, path, driver }, mountFailures: 0 }, []];
     }
-    case "mount-failed": {
-      const mount: MountState = { kind: "failed", mount: input.mount, fault: input.fault };
-      const failures = state.mountFailures;
-      return [
-        { ...state, mount, mountFailures: failures + 1 },
-        [{ kind: "retry-later", epoch: state.epoch, failures }],
-      ];
-    }
+    case "mount-failed":
+      return failed(state, { kind: "failed", mount: input.mount, fault: input.fault });
     case "mount-gone":
       return [{ ...state, mount: { kind: "none" } }, []];
+    case "unmount-failed":
+      return failed(state, { kind: "stuck", mount: input.mount, fault: input.fault });
     default:
       return input satisfies never;
   }
 }
 
+function failed(state: SharedFolderState, mount: MountState): Step {
+  const failures = state.mountFailures;
+  return [{ ...state, mount, mountFailures: failures + 1 }, [{ kind: "retry-later", epoch: state.epoch, failures }]];
+}
+
+function unmounting(state: SharedFolderState, mount: ShareMount): Step {
+  return [{ ...state, mount: { kind: "changing", to: undefined } }, [{ kind: "unmount", mount }]];
+}
+
+/** What is stuck is tried again. */
+function unstuck(state: SharedFolderState): Step {
+  return state.mount.kind === "stuck" ? unmounting(state, state.mount.mount) : [state, []];
+}
+
 function retried(state: SharedFolderState, epoch: number): Step {
+  // It is there whichever viewer is, or none.
+  if (state.mount.kind === "stuck") {
+    const [next, effects] = unstuck(state);
+    const [last, more] = retried(next, epoch);
+    return [last, [...effects, ...more]];
+  }
   if (!isOf(state, { epoch })) return [state, []];
   if (state.isReadOnly === undefined) return [state, [{ kind: "ask-viewer", epoch }]];
   if (!state.isListening) return [state, state.isFrozen ? [] : [{ kind: "listen", epoch }]];
@@ -167,10 +185,11 @@ function withMount(state: SharedFolderState, policy: SharedFolderPolicy): Step {
   const wanted = policy.mount ? wantedMount(state) : undefined;
   switch (mount.kind) {
     case "changing":
+    case "stuck":
       return [state, []];
     case "mounted":
       if (wanted !== undefined && isSame(wanted, mount.mount)) return [state, []];
-      return [{ ...state, mount: { kind: "changing", to: undefined } }, [{ kind: "unmount", mount: mount.mount }]];
+      return unmounting(state, mount.mount);
     case "failed":
       if (wanted !== undefined && isSame(wanted, mount.mount)) return [state, []];
       return withMount({ ...state, mount: { kind: "none" } }, policy);

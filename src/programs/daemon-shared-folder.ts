@@ -11,13 +11,14 @@ import {
 } from "../features/shared-folder.ts";
 import { type Clock, sleep } from "../support/clock.ts";
 import { BackendError, describeError } from "../support/errors.ts";
+import type { LinkControlMessage } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
 import type { Announcement } from "../system/shared-folder/announcement.ts";
 import type { DavProxy, ListenAddress } from "../system/shared-folder/dav-proxy.ts";
 import { davfsUser, MountService } from "../system/shared-folder/mount-service.ts";
-import { mountedUsers } from "../system/shared-folder/mount-table.ts";
+import { mountedUsers, mountTable } from "../system/shared-folder/mount-table.ts";
 import { MuxConnections } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
 import type { MountReport, SharedFolderReport } from "./status-report.ts";
@@ -34,6 +35,9 @@ const ANEW_MS = 2000;
 const END_MS = 3000;
 /** For a session to mount it. */
 const SESSION_MS = 30_000;
+/** Between looks at what a session has left mounted. */
+const LOOK_MS = 2000;
+const MAY_BE_MOUNTED: ReadonlySet<MountState["kind"]> = new Set(["changing", "mounted", "stuck"]);
 /** Then the session may. */
 const NOBODY_MOUNTS: ReadonlySet<string> = new Set(["mount.no-service", "mount.no-davfs"]);
 
@@ -49,15 +53,14 @@ export interface SharedFolderOptions {
   readonly log: Log;
 }
 
-interface SessionAnswer {
-  readonly path: string;
-  readonly fault: string;
-}
+type SessionAnswer = Pick<Extract<LinkControlMessage, { kind: "shared-folder-mounted" }>, "path" | "fault">;
+
+type SessionLink = Pick<LinkConnection, "dialect" | "send">;
 
 /** The one on the screen. */
 interface Session {
   readonly uid: number;
-  readonly link: LinkConnection;
+  readonly link: SessionLink;
   toldPath: string;
 }
 
@@ -71,7 +74,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
   readonly #options: SharedFolderOptions;
   readonly #log: Log;
   readonly #port: SharePort;
-  #state: SharedFolderState = noSharedFolder;
+  #state: SharedFolderState;
   #share: Share | undefined;
   #proxy: DavProxy | undefined;
   #announcement: Announcement | undefined;
@@ -83,11 +86,17 @@ export class DaemonSharedFolder implements AsyncDisposable {
   #lastConnection = 0n;
   #isToldOfScreen = false;
   #session: Session | undefined;
-  #isMountedBySession = false;
-  #sessionAnswered: (answer: SessionAnswer) => void = () => {};
+  /** Where the session on the screen has mounted it; it takes that away itself. */
+  #sessionsPath: string | undefined;
+  /** Where those that have left the screen had: what they have left there is served still. */
+  #leftPaths: readonly string[] = [];
+  #look: Disposable | undefined;
+  #asked: { readonly requestId: number; readonly answered: (answer: SessionAnswer) => void } | undefined;
+  #nextRequestId = 1;
   #askedMs = 0;
   #entries: number | undefined;
   #retry: Disposable | undefined;
+  #isEnding = false;
 
   constructor(options: SharedFolderOptions) {
     this.#options = options;
@@ -105,7 +114,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
       options.clock,
       this.#log,
     );
-    if (options.policy.mount) this.#afterMounts(() => this.#clearUp());
+    const { mount } = options.policy;
+    this.#state = mount ? { ...noSharedFolder, mount: { kind: "changing", to: undefined } } : noSharedFolder;
+    if (mount) this.#afterMounts(() => this.#clearUp());
   }
 
   /** Resolves when the port is held for the first time, or cannot be yet. */
@@ -137,25 +148,33 @@ export class DaemonSharedFolder implements AsyncDisposable {
   }
 
   /** An agent is on the screen; where nobody asks logind, its user is, too. */
-  attach(uid: number, link: LinkConnection): void {
+  attach(uid: number, link: SessionLink): void {
     this.#session = { uid, link, toldPath: "" };
     this.#tellSession();
     if (!this.#isToldOfScreen) this.#userChanged(uid);
+    // It may be its user's agent that was killed.
+    if (this.#leftPaths.length > 0) this.#demand(link, "", false);
     // It may be the one who can.
-    if (this.#state.mount.kind === "failed") this.#input({ kind: "retry-due", epoch: this.#state.epoch });
+    const { kind } = this.#state.mount;
+    if (kind === "failed" || kind === "stuck") this.#input({ kind: "retry-due", epoch: this.#state.epoch });
   }
 
   detach(): void {
+    const link = this.#session?.link;
+    const path = this.#sessionsPath;
     this.#session = undefined;
-    this.#sessionAnswered({ path: "", fault: "the session has left" });
+    this.#sessionsPath = undefined;
+    if (link !== undefined && (path !== undefined || this.#asked !== undefined)) this.#demand(link, "", false);
+    this.#asked?.answered({ path: "", fault: "the session has left" });
     if (!this.#isToldOfScreen) this.#userChanged(undefined);
-    // What it has mounted it takes away itself.
-    if (this.#isMountedBySession) this.#mountIsGone();
+    if (path === undefined) return;
+    this.#isLeft(path);
+    this.#input({ kind: "mount-gone" });
   }
 
   /** It has mounted what it was asked to, or not, or has taken it away. */
-  sessionSaid(answer: SessionAnswer): void {
-    this.#sessionAnswered(answer);
+  sessionSaid(answer: SessionAnswer & { readonly requestId: number }): void {
+    if (answer.requestId === this.#asked?.requestId) this.#asked.answered(answer);
   }
 
   get report(): SharedFolderReport {
@@ -179,7 +198,9 @@ export class DaemonSharedFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true;
     this.#retry?.[Symbol.dispose]();
+    this.#look?.[Symbol.dispose]();
     await this.#port[Symbol.asyncDispose]();
     this.#hostLeft();
     await this.#listening;
@@ -248,6 +269,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
         return this.#afterMounts(() => this.#unmount(effect.mount));
       case "retry-later":
         this.#retry?.[Symbol.dispose]();
+        if (this.#isEnding) return;
         this.#retry = this.#options.clock.after(Math.min(RETRY_MIN_MS * 2 ** effect.failures, RETRY_MAX_MS), () =>
           this.#input({ kind: "retry-due", epoch: effect.epoch }),
         );
@@ -359,8 +381,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
 
   /** Not before the mount is gone: another's server at them would be taken for the viewer's folder. */
   #giveUpAddresses(): void {
-    const { kind } = this.#state.mount;
-    if (this.#share !== undefined || kind === "changing" || kind === "mounted") return;
+    if (this.#share !== undefined || this.#leftPaths.length > 0 || MAY_BE_MOUNTED.has(this.#state.mount.kind)) return;
     const closed = this.#proxy?.[Symbol.asyncDispose]();
     this.#proxy = undefined;
     this.#listening = this.#listening.then(() => closed);
@@ -392,22 +413,36 @@ export class DaemonSharedFolder implements AsyncDisposable {
       if (this.#state.isListening) this.#log.warn(`not mounted by the session: ${fault}`);
       return this.#input({ kind: "mount-failed", mount, fault });
     }
-    this.#isMountedBySession = true;
+    if (session !== this.#session) {
+      this.#isLeft(path);
+      return this.#input({ kind: "mount-failed", mount, fault: "the session has left" });
+    }
+    this.#sessionsPath = path;
     this.#log.info(`mounted ${mount.readOnly ? "read-only" : "read-write"} at ${path} by the session`);
     this.#input({ kind: "mount-made", mount, path, driver: "rclone" });
   }
 
   async #askSession({ link }: Session, url: string, readOnly: boolean): Promise<SessionAnswer> {
-    const answered = new Promise<SessionAnswer>((resolve) => {
-      this.#sessionAnswered = resolve;
-    });
-    link.send({ kind: "mount-shared-folder", url, readOnly });
     const over = new AbortController();
-    const late = sleep(this.#options.clock, SESSION_MS, over.signal).then(() => ({ path: "", fault: "no answer" }));
+    const answered = new Promise<SessionAnswer>((resolve) => {
+      this.#asked = { requestId: this.#demand(link, url, readOnly), answered: resolve };
+    });
+    const late = sleep(this.#options.clock, SESSION_MS, over.signal).then(() => undefined);
     const answer = await Promise.race([answered, late]);
     over.abort();
-    this.#sessionAnswered = () => {};
-    return answer;
+    this.#asked = undefined;
+    if (answer !== undefined) return answer;
+    // What it mounts after all nobody would know of.
+    if (url !== "") this.#demand(link, "", false);
+    return { path: "", fault: "the session does not answer" };
+  }
+
+  /** An empty address: what is mounted is to go. What it is answered by. */
+  #demand(link: SessionLink, url: string, readOnly: boolean): number {
+    const requestId = this.#nextRequestId;
+    this.#nextRequestId = (requestId % 0xffff_ffff) + 1;
+    link.send({ kind: "mount-shared-folder", requestId, url, readOnly });
+    return requestId;
   }
 
   #url(): string {
@@ -415,30 +450,76 @@ export class DaemonSharedFolder implements AsyncDisposable {
     return address === undefined ? "" : `http://${addressText(address)}/`;
   }
 
-  #mountIsGone(): void {
-    this.#isMountedBySession = false;
+  async #unmount(mount: ShareMount): Promise<void> {
+    await this.#listening;
+    if (this.#session !== undefined && this.#sessionsPath !== undefined)
+      return this.#unmountBySession(this.#session, mount);
+    const fault = await this.#unmountByHelper(mount.uid);
+    this.#input(fault === undefined ? { kind: "mount-gone" } : { kind: "unmount-failed", mount, fault });
+  }
+
+  async #unmountBySession(session: Session, mount: ShareMount): Promise<void> {
+    const { fault } = await this.#askSession(session, "", false);
+    // Then all is said: it was left.
+    if (session !== this.#session) return;
+    if (fault !== "") {
+      this.#log.warn(`not unmounted by the session: ${fault}`);
+      return this.#input({ kind: "unmount-failed", mount, fault: `still mounted: ${fault}` });
+    }
+    this.#sessionsPath = undefined;
+    this.#log.info("no longer mounted");
     this.#input({ kind: "mount-gone" });
   }
 
-  async #unmount({ uid }: ShareMount): Promise<void> {
-    await this.#listening;
-    if (this.#isMountedBySession) {
-      if (this.#session !== undefined) await this.#askSession(this.#session, "", false);
-      return this.#mountIsGone();
-    }
+  /** Why it may be there still; undefined: it is gone. */
+  async #unmountByHelper(uid: number): Promise<string | undefined> {
     try {
       await this.#service().unmount(uid);
       this.#log.info("no longer mounted");
+      return undefined;
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(`not unmounted: ${describeError(error)}`);
+      return `still mounted: ${describeError(error)}`;
     }
-    this.#mountIsGone();
   }
 
   /** What a daemon before us has left, which may have had no time to say so. */
   async #clearUp(): Promise<void> {
-    for (const uid of await mountedUsers()) await this.#unmount({ uid, readOnly: false });
+    const users = await mountedUsers();
+    // It asks here for the viewer's folder all the while.
+    if (users.length > 0) this.#listening = this.#listening.then(() => this.#holdAddresses());
+    await this.#listening;
+    let stuck: SharedFolderInput | undefined;
+    for (const uid of users) {
+      const fault = await this.#unmountByHelper(uid);
+      if (fault !== undefined) stuck = { kind: "unmount-failed", mount: { uid, readOnly: false }, fault };
+    }
+    this.#input(stuck ?? { kind: "mount-gone" });
+  }
+
+  async #holdAddresses(): Promise<void> {
+    try {
+      this.#proxy ??= await this.#openProxy();
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      this.#log.warn(describeError(error));
+    }
+  }
+
+  #isLeft(path: string): void {
+    this.#leftPaths = [...new Set([...this.#leftPaths, path])];
+    void this.#lookAtLeft();
+  }
+
+  /** Until it is gone. */
+  async #lookAtLeft(): Promise<void> {
+    const mounted = new Set((await mountTable()).map(({ path }) => path));
+    this.#leftPaths = this.#leftPaths.filter((path) => mounted.has(path));
+    this.#look?.[Symbol.dispose]();
+    if (this.#isEnding) return;
+    if (this.#leftPaths.length === 0) return this.#giveUpAddresses();
+    this.#look = this.#options.clock.after(LOOK_MS, () => void this.#lookAtLeft());
   }
 
   #service(): MountService {
@@ -467,6 +548,7 @@ function mountReport(mount: MountState): MountReport {
         driver: mount.driver,
       };
     case "failed":
+    case "stuck":
       return { ...nothing, state: "failed", fault: mount.fault };
     default:
       return mount satisfies never;

@@ -57,7 +57,7 @@ export class SessionSharedFolder implements AsyncDisposable {
     const link = this.#link;
     this.#afterWork(async () => {
       const answer = await this.#obey(message.url, message.readOnly);
-      if (this.#link === link) link?.send({ kind: "shared-folder-mounted", ...answer });
+      if (this.#link === link) link?.send({ kind: "shared-folder-mounted", requestId: message.requestId, ...answer });
     });
   }
 
@@ -85,10 +85,12 @@ export class SessionSharedFolder implements AsyncDisposable {
   /** An empty address: it is to go. */
   async #obey(url: string, readOnly: boolean): Promise<{ readonly path: string; readonly fault: string }> {
     await this.#unmount();
-    if (url === "") return { path: "", fault: "" };
+    const path = join(homedir(), this.#settings.path);
     try {
-      const { mountRclone } = await import("../desktop/shared-folder/rclone-mount.ts");
-      this.#mount = await mountRclone(url, join(homedir(), this.#settings.path), readOnly, this.#clock);
+      const { mountRclone, unmountRclone } = await import("../desktop/shared-folder/rclone-mount.ts");
+      await unmountRclone(path);
+      if (url === "") return { path: "", fault: "" };
+      this.#mount = await mountRclone(url, path, readOnly, this.#clock);
       return { path: this.#mount.path, fault: "" };
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;

@@ -23,13 +23,21 @@ export interface RcloneMount extends AsyncDisposable {
 
 /** Throws a BackendError `mount.no-rclone`, `mount.not-empty` or `mount.failed`. */
 export async function mountRclone(url: string, path: string, readOnly: boolean, clock: Clock): Promise<RcloneMount> {
-  // What takes rights by setuid, as fusermount3, cannot be a child of a unit that may not.
-  const isUnit = (process.env.INVOCATION_ID ?? "") !== "";
-  // Of an agent that was killed: rclone outlives it.
-  if (await isMounted(path, DEVICE)) await (isUnit ? stopUnit(path) : unmount(path));
   await emptyFolder(path);
-  const end = isUnit ? await startUnit(url, path, readOnly) : await startChild(url, path, readOnly, clock);
+  const end = isUnit() ? await startUnit(url, path, readOnly) : await startChild(url, path, readOnly, clock);
   return { path, [Symbol.asyncDispose]: end };
+}
+
+/** What an agent has left that was killed: rclone outlives it. Throws a BackendError `mount.failed` when it is there still. */
+export async function unmountRclone(path: string): Promise<void> {
+  if (!(await isMounted(path, DEVICE))) return;
+  await (isUnit() ? stopUnit(path) : unmount(path));
+  if (await isMounted(path, DEVICE)) throw new BackendError("mount.failed", `${path} is mounted still`);
+}
+
+/** What takes rights by setuid, as fusermount3, cannot be a child of a unit that may not. */
+function isUnit(): boolean {
+  return (process.env.INVOCATION_ID ?? "") !== "";
 }
 
 function rcloneArguments(url: string, path: string, readOnly: boolean): string[] {
@@ -93,9 +101,16 @@ async function startChild(url: string, path: string, readOnly: boolean, clock: C
   const end = async (): Promise<void> => {
     await unmount(path);
     child.kill();
-    const hard = clock.after(COMMAND_MS, () => child.kill("SIGKILL"));
-    await ended;
-    hard[Symbol.dispose]();
+    const over = new AbortController();
+    const late = async (): Promise<void> => {
+      await sleep(clock, COMMAND_MS, over.signal);
+      if (over.signal.aborted) return;
+      child.kill("SIGKILL");
+      // One that the kernel keeps waiting is not waited for.
+      await sleep(clock, COMMAND_MS, over.signal);
+    };
+    await Promise.race([ended, late()]);
+    over.abort();
   };
   for (let waitedMs = 0; waitedMs < MOUNT_MS; waitedMs += LOOK_MS) {
     if (await isMounted(path, DEVICE)) return end;

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { sleep, systemClock } from "../../support/clock.ts";
 import { BackendError } from "../../support/errors.ts";
-import { libc } from "../../support/native/libc.ts";
-import { MOUNTS_FOLDER, mountTable } from "./mount-table.ts";
+import { libc, NativeFailure } from "../../support/native/libc.ts";
+import { MOUNTS_FOLDER, type MountedAt, mountTable } from "./mount-table.ts";
 
 const run = promisify(execFile);
 
@@ -30,6 +30,8 @@ const O_PATH = 0o10000000;
 const GETENT_NOT_FOUND = 2;
 /** Something else is in its place, or a link. */
 const NO_FOLDER: ReadonlySet<string> = new Set(["ENOTDIR", "ELOOP"]);
+/** No mount point any more, or no folder; no process. */
+const GONE: ReadonlySet<string> = new Set(["EINVAL", "ENOENT", "ESRCH"]);
 const NEVER = new AbortController().signal;
 
 /** davfs2.conf(5): soon to notice what has changed, and never long to wait. */
@@ -113,16 +115,21 @@ function opened({ fd }: FileHandle): string {
   return `/proc/self/fd/${fd}`;
 }
 
-/** Takes it away, whoever is in it. Nothing is asked of the viewer, who may be gone. */
+/**
+ * Takes it away, whoever is in it. Nothing is asked of the viewer, who may be gone. Throws a BackendError, `native.failed` or
+ * `mount.failed`, when it is there still.
+ */
 export async function unmountDavfs(uid: number): Promise<void> {
   const system = await libc();
   const staging = ours(uid);
   const table = await mountTable();
-  for (const { device } of table.filter(({ path }) => path === staging)) {
-    // Those that were bound to it first.
-    const all = table.filter((other) => other.device === device).sort((a) => (a.path === staging ? 1 : -1));
-    for (const { path } of all) ifThere(() => system.umount(path, MNT_DETACH | UMOUNT_NOFOLLOW));
-  }
+  const devices = table.flatMap(({ path, device }) => (path === staging ? [device] : []));
+  const isIts = ({ device }: MountedAt): boolean => devices.includes(device);
+  // Those that were bound to it first.
+  const all = table.filter(isIts).sort((a) => (a.path === staging ? 1 : -1));
+  for (const { path } of all) ifThere(() => system.umount(path, MNT_DETACH | UMOUNT_NOFOLLOW));
+  const left = all.length === 0 ? undefined : (await mountTable()).find(isIts);
+  if (left !== undefined) throw new BackendError("mount.failed", `${left.path} is mounted still`);
   await endProcess(staging);
   await rm(staging, { recursive: false, force: true }).catch(() => {});
 }
@@ -156,6 +163,7 @@ async function endProcess(staging: string): Promise<void> {
     for (let waitedMs = 0; waitedMs < END_MS && (await isRunning()); waitedMs += 50)
       await sleep(systemClock, 50, NEVER);
   }
+  if (await isRunning()) throw new BackendError("mount.failed", `davfs2: process ${pid} does not end`);
   await rm(pidFile, { force: true });
 }
 
@@ -163,8 +171,9 @@ async function endProcess(staging: string): Promise<void> {
 function ifThere(end: () => void): void {
   try {
     end();
-  } catch {
-    // Gone.
+  } catch (error) {
+    const errno = error instanceof NativeFailure ? error.errno : (error as NodeJS.ErrnoException).code;
+    if (!GONE.has(errno ?? "")) throw error;
   }
 }
 

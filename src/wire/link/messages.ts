@@ -136,8 +136,19 @@ export type LinkMessage =
   /** Where the viewer's folder is in the session; an empty path: nowhere. */
   | { readonly kind: "shared-folder"; readonly path: string; readonly readOnly: boolean }
   /** The session is to mount it itself; an empty address: to take that away. Answered by `shared-folder-mounted`. */
-  | { readonly kind: "mount-shared-folder"; readonly url: string; readonly readOnly: boolean }
-  | { readonly kind: "shared-folder-mounted"; readonly path: string; readonly fault: string }
+  | {
+      readonly kind: "mount-shared-folder";
+      readonly requestId: number;
+      readonly url: string;
+      readonly readOnly: boolean;
+    }
+  /** `fault`: why it is not mounted, or is there still; empty: it is as it was to be. */
+  | {
+      readonly kind: "shared-folder-mounted";
+      readonly requestId: number;
+      readonly path: string;
+      readonly fault: string;
+    }
   | { readonly kind: "desktop-geometry"; readonly geometry: DesktopGeometry }
   | { readonly kind: "monitors-config"; readonly config: MonitorsConfig }
   /**
@@ -290,9 +301,19 @@ export function encodeLinkMessage(message: LinkMessage): LinkFrame {
     case "shared-folder":
       return frame(LinkType.SHARED_FOLDER, message.readOnly ? 1 : 0, 0, utf8.encode(`${message.path}\0`));
     case "mount-shared-folder":
-      return frame(LinkType.MOUNT_SHARED_FOLDER, message.readOnly ? 1 : 0, 0, utf8.encode(`${message.url}\0`));
+      return frame(
+        LinkType.MOUNT_SHARED_FOLDER,
+        message.requestId,
+        message.readOnly ? 1 : 0,
+        utf8.encode(`${message.url}\0`),
+      );
     case "shared-folder-mounted":
-      return frame(LinkType.SHARED_FOLDER_MOUNTED, 0, 0, utf8.encode(`${message.path}\0${message.fault}\0`));
+      return frame(
+        LinkType.SHARED_FOLDER_MOUNTED,
+        message.requestId,
+        0,
+        utf8.encode(`${message.path}\0${message.fault}\0`),
+      );
     case "effects-request":
       return frame(LinkType.EFFECTS_REQUEST, message.requestId, message.flags);
     case "effects-answer":
@@ -407,11 +428,11 @@ export function decodeLinkMessage({ type, arg1, arg2, data }: LinkFrame): LinkMe
     }
     case LinkType.MOUNT_SHARED_FOLDER: {
       const [url = ""] = textsOf(data, 1, "mount of the shared folder");
-      return { kind: "mount-shared-folder", url, readOnly: arg1 === 1 };
+      return { kind: "mount-shared-folder", requestId: arg1, url, readOnly: arg2 === 1 };
     }
     case LinkType.SHARED_FOLDER_MOUNTED: {
       const [path = "", fault = ""] = textsOf(data, 2, "mounted shared folder");
-      return { kind: "shared-folder-mounted", path, fault };
+      return { kind: "shared-folder-mounted", requestId: arg1, path, fault };
     }
     case LinkType.EFFECTS_REQUEST:
       return { kind: "effects-request", requestId: arg1, flags: arg2 };

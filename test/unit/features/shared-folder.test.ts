@@ -174,6 +174,25 @@ describe("row 97: served only while a viewer shares", () => {
     expect(rules.input({ kind: "viewer-spoke" })).toEqual([]);
   });
 
+  test("what is not unmounted counts as there, and is tried again although no viewer is", () => {
+    const rules = new Rules().mounted();
+    rules.input({ kind: "host-left" });
+    const failed = { kind: "unmount-failed", mount: { uid: UID, readOnly: false }, fault: "busy" } as const;
+    const unmount = { kind: "unmount", mount: { uid: UID, readOnly: false } };
+    expect(rules.input(failed)).toEqual([{ kind: "retry-later", epoch: 1, failures: 0 }]);
+    expect(rules.state.mount).toMatchObject({ kind: "stuck", fault: "busy" });
+    expect(rules.input({ kind: "retry-due", epoch: 1 })).toEqual([unmount]);
+    expect(rules.input(failed)).toEqual([{ kind: "retry-later", epoch: 1, failures: 1 }]);
+    // Whoever comes does not wait for the next try, and is given nothing new before it.
+    expect(rules.input({ kind: "host-came" })).toEqual([unmount, { kind: "ask-viewer", epoch: 2 }]);
+    rules.input({ kind: "viewer-answered", epoch: 2, readOnly: false });
+    expect(rules.input({ kind: "listening-began", epoch: 2 }, failed)).toEqual([
+      { kind: "retry-later", epoch: 2, failures: 0 },
+    ]);
+    expect(rules.input({ kind: "user-changed", user: 1001 })).toEqual([unmount]);
+    expect(rules.input({ kind: "mount-gone" })).toEqual([{ kind: "mount", mount: { uid: 1001, readOnly: false } }]);
+  });
+
   test("without mounting it is only served", () => {
     const rules = new Rules(false).mounted();
     expect(rules.input({ kind: "user-changed", user: UID })).toEqual([]);

@@ -1,9 +1,10 @@
 // The viewer's folder at the daemon: a viewer on a socket, a helper for mounts on another, and the listeners between them.
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { DaemonSharedFolder } from "../../../src/programs/daemon-shared-folder.ts";
 import { type Clock, systemClock } from "../../../src/support/clock.ts";
+import type { LinkControlMessage } from "../../../src/support/link/dialect.ts";
 import { MuxReader, muxHeader } from "../../../src/wire/webdav-mux.ts";
 import { ManualClock } from "../../fakes/manual-clock.ts";
 import { recordingLog } from "../../fakes/recording-log.ts";
@@ -18,8 +19,17 @@ const ANSWERS: Readonly<Record<string, string>> = {
   PROPFIND: "HTTP/1.1 207 Multi-Status\r\nContent-Length: 2\r\n\r\n<>",
 };
 
+/** What is mounted, and where. */
+const mounts: string[] = [];
+vi.mock("../../../src/system/shared-folder/mount-table.ts", async (original) => ({
+  ...(await original<typeof import("../../../src/system/shared-folder/mount-table.ts")>()),
+  mountTable: async () => mounts.map((path) => ({ device: "0:99", path })),
+  mountedUsers: async () => [],
+}));
+
 const held: AsyncDisposable[] = [];
 afterEach(async () => {
+  mounts.splice(0);
   for (const resource of held.splice(0).reverse()) await resource[Symbol.asyncDispose]();
 });
 
@@ -40,18 +50,29 @@ async function serverAt(path: string, connected: (socket: Socket) => void): Prom
   };
 }
 
-/** A viewer whose folder is empty; disposed of, it leaves. */
-function viewerAt(path: string): Promise<Disposable> {
-  return serverAt(path, (socket) => {
+interface Viewer extends Disposable {
+  /** The beginnings of what has come. */
+  readonly asked: string[];
+}
+
+/** A viewer whose folder is empty; disposed of, it leaves. `answers`: whether it does now; `cut`: the guest has left it. */
+async function viewerAt(path: string, answers = () => true, cut = (): void => {}): Promise<Viewer> {
+  const asked: string[] = [];
+  const server = await serverAt(path, (socket) => {
+    socket.once("close", cut);
     const reader = new MuxReader({
       data: (id, piece) => {
-        const answer = ANSWERS[Buffer.from(piece).toString("latin1").split(" ")[0] ?? ""];
-        if (answer !== undefined) socket.write(Buffer.concat([muxHeader(id, answer.length), Buffer.from(answer)]));
+        const question = Buffer.from(piece).toString("latin1");
+        asked.push(question);
+        const answer = ANSWERS[question.split(" ")[0] ?? ""];
+        if (answer !== undefined && answers())
+          socket.write(Buffer.concat([muxHeader(id, answer.length), Buffer.from(answer)]));
       },
       closed: () => {},
     });
     socket.on("data", (bytes: Uint8Array) => reader.push(bytes)).resume();
   });
+  return { asked, [Symbol.dispose]: () => server[Symbol.dispose]() };
 }
 
 interface Helper {
@@ -95,6 +116,8 @@ async function served(listen: readonly string[] = ["127.0.0.1"], clock: Clock = 
   });
   held.push({
     [Symbol.asyncDispose]: async () => {
+      // Nobody is waited for who will not answer: time stands still.
+      folder.detach();
       await folder[Symbol.asyncDispose]();
       dir[Symbol.dispose]();
     },
@@ -170,4 +193,119 @@ test("what cannot be mounted is tried after 10 s, and then less and less often",
     clock.advance(1);
   }
   await until("the next try", () => helper.asked.length === 4, 5000, 5);
+});
+
+test("what is not unmounted keeps its address from everybody else, and is tried again", async () => {
+  const clock = new ManualClock();
+  const { folder, dir, port } = await served(undefined, clock);
+  const helper = await helperAt(dir.join("mount"));
+  const viewer = await viewerAt(dir.join("port"));
+  await until("a mount to be asked for", () => helper.asked.length === 1, 5000, 5);
+  helper.answer({ path: "/home/user/Shared" });
+  await until("it to be mounted", () => folder.report.mount.state === "read-write", 5000, 5);
+  viewer[Symbol.dispose]();
+  await until("it to be taken away", () => helper.asked.length === 2, 5000, 5);
+  helper.answer({ error: { code: "mount.failed", detail: "/home/user/Shared is mounted still" } });
+  await until("that to fail", () => folder.report.mount.state === "failed", 5000, 5);
+  expect(folder.report.mount.fault).toBe("still mounted: mount.failed: /home/user/Shared is mounted still");
+  expect(await knock(port)).toBe("ECONNRESET");
+  clock.advance(10_000);
+  await until("the next try", () => helper.asked.length === 3, 5000, 5);
+  expect(await knock(port)).toBe("ECONNRESET");
+  helper.answer({ path: "" });
+  await until("the address to be free", async () => (await knock(port)) === "ECONNREFUSED", 5000, 5);
+});
+
+type Demand = Extract<LinkControlMessage, { kind: "mount-shared-folder" }>;
+
+/** The session on the screen, where no helper of root's is. */
+class Session {
+  readonly dialect = "extended";
+  readonly demands: Demand[] = [];
+
+  send(message: LinkControlMessage): void {
+    if (message.kind === "mount-shared-folder") this.demands.push(message);
+  }
+
+  async demand(number: number): Promise<Demand> {
+    await until(`demand ${number}`, () => this.demands.length >= number, 5000, 5);
+    return this.demands[number - 1] as Demand;
+  }
+}
+
+test("an answer that comes after the session was given up is not taken for that to the next question", async () => {
+  const clock = new ManualClock();
+  const { folder, dir, port } = await served(undefined, clock);
+  const session = new Session();
+  folder.attach(USER, session);
+  const viewer = await viewerAt(dir.join("port"));
+  held.push({ [Symbol.asyncDispose]: async () => viewer[Symbol.dispose]() });
+  const { requestId, url } = await session.demand(1);
+  expect(url).toBe(`http://127.0.0.1:${port}/`);
+  clock.advance(30_000);
+  await until("it to be given up", () => folder.report.mount.state === "failed", 5000, 5);
+  // What it mounts all the same is to go.
+  expect(await session.demand(2)).toMatchObject({ url: "" });
+  clock.advance(10_000);
+  const next = await session.demand(3);
+  folder.sessionSaid({ requestId, path: "/home/user/Old", fault: "" });
+  await sleep(20);
+  expect(folder.report.mount.state).toBe("changing");
+  folder.sessionSaid({ requestId: next.requestId, path: "/home/user/Shared", fault: "" });
+  await until("it to be mounted", () => folder.report.mount.path === "/home/user/Shared", 5000, 5);
+});
+
+test("a session that does not take its mount away is asked again, and the address stays the viewer's meanwhile", async () => {
+  const clock = new ManualClock();
+  const { folder, dir, port } = await served(undefined, clock);
+  const session = new Session();
+  folder.attach(USER, session);
+  const viewer = await viewerAt(dir.join("port"));
+  const answer = async (number: number, path: string, fault = ""): Promise<void> => {
+    const { requestId } = await session.demand(number);
+    folder.sessionSaid({ requestId, path, fault });
+  };
+  await answer(1, "/home/user/Shared");
+  await until("it to be mounted", () => folder.report.mount.state === "read-write", 5000, 5);
+  viewer[Symbol.dispose]();
+  await answer(2, "", "mount.failed: /home/user/Shared is mounted still");
+  await until("that to fail", () => folder.report.mount.state === "failed", 5000, 5);
+  expect(await knock(port)).toBe("ECONNRESET");
+  clock.advance(10_000);
+  await answer(3, "");
+  await until("the address to be free", async () => (await knock(port)) === "ECONNREFUSED", 5000, 5);
+});
+
+test("what a session has left mounted keeps the address until it is gone", async () => {
+  const clock = new ManualClock();
+  const { folder, dir, port } = await served(undefined, clock);
+  const session = new Session();
+  folder.attach(USER, session);
+  const viewer = await viewerAt(dir.join("port"));
+  const { requestId } = await session.demand(1);
+  mounts.push("/home/user/Shared");
+  folder.sessionSaid({ requestId, path: "/home/user/Shared", fault: "" });
+  await until("it to be mounted", () => folder.report.mount.state === "read-write", 5000, 5);
+  folder.detach();
+  expect(await session.demand(2)).toMatchObject({ url: "" });
+  viewer[Symbol.dispose]();
+  await until("the viewer to be gone", () => folder.report.viewer === "none", 5000, 5);
+  await until("its mount to be looked for", () => clock.waiting > 0, 5000, 5);
+  expect(await knock(port)).toBe("ECONNRESET");
+  mounts.splice(0);
+  clock.advance(2000);
+  await until("the address to be free", async () => (await knock(port)) === "ECONNREFUSED", 5000, 5);
+});
+
+test("a mount that fails while the daemon ends is not tried again", async () => {
+  const clock = new ManualClock();
+  const { folder, dir } = await served(undefined, clock);
+  const helper = await helperAt(dir.join("mount"));
+  const viewer = await viewerAt(dir.join("port"));
+  held.push({ [Symbol.asyncDispose]: async () => viewer[Symbol.dispose]() });
+  await until("a mount to be asked for", () => helper.asked.length === 1, 5000, 5);
+  const ended = folder[Symbol.asyncDispose]();
+  helper.answer({ error: { code: "mount.failed", detail: "too late" } });
+  await ended;
+  expect(clock.waiting).toBe(0);
 });
