@@ -131,12 +131,10 @@ export class DaemonSharedFolder implements AsyncDisposable {
   beginAnew(): void {
     const share = this.#share;
     if (share === undefined) return;
-    let isAnswered = false;
-    share.mux.provoke(() => {
-      isAnswered = true;
-    });
+    const { answers } = share.mux;
+    share.mux.provoke(true);
     const late = this.#options.clock.after(ANEW_MS, () => {
-      if (share === this.#share && !isAnswered) this.#port.beginAnew();
+      if (share === this.#share && share.mux.answers === answers) this.#port.beginAnew();
     });
     share.over.signal.addEventListener("abort", () => late[Symbol.dispose]());
   }

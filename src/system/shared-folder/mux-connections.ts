@@ -62,6 +62,7 @@ export class MuxConnections {
   #isPaused = false;
   #isProvoked = false;
   #pieces = 0;
+  #answers = 0;
 
   /** The other end has asked for it. */
   anew: () => void = () => {};
@@ -72,7 +73,12 @@ export class MuxConnections {
     this.#nextId = nextId;
     this.#log = log;
     this.#reader = new MuxReader({
-      data: (id, piece) => this.#open.get(id)?.data(piece),
+      data: (id, piece) => {
+        const receiver = this.#open.get(id);
+        if (receiver === undefined) return;
+        this.#answers += 1;
+        receiver.data(piece);
+      },
       closed: (id) => this.#closedByHost(id),
     });
   }
@@ -86,14 +92,16 @@ export class MuxConnections {
     return this.#pieces + this.#line.taken;
   }
 
+  /** Counts what has come for connections that are open: where the two ends are out of step, nothing does. */
+  get answers(): number {
+    return this.#answers;
+  }
+
   /** Throws a BackendError `shared-folder.too-many`. The viewer hears of it with the first bytes that are sent. */
   open(receiver: MuxReceiver): MuxConnection {
     if (this.#open.size >= MAX_CONNECTIONS)
       throw new BackendError("shared-folder.too-many", `${MAX_CONNECTIONS} connections are open already`);
-    const id = this.#nextId();
-    this.#open.set(id, receiver);
-    this.reconsider();
-    return new MuxConnection(id, this);
+    return this.#opened(receiver);
   }
 
   /** What came from the host. */
@@ -129,16 +137,19 @@ export class MuxConnections {
     this.reconsider();
   }
 
-  /** Asks the viewer's server for anything at all: as long as it is alive, something comes. */
-  provoke(told: () => void = () => {}): void {
-    if (this.#isProvoked || this.#open.size >= MAX_CONNECTIONS) return;
+  /**
+   * Asks the viewer's server for anything at all: as long as it is alive, something comes. Once at a time, but `isAnew`:
+   * what was asked before may be of another time.
+   */
+  provoke(isAnew = false): void {
+    if (this.#isProvoked && !isAnew) return;
     this.#isProvoked = true;
     const answered = (): void => {
       this.#isProvoked = false;
       connection.close();
-      told();
     };
-    const connection = this.open({ data: answered, closed: answered, ...takesAll });
+    // However many are open: it is they who wait.
+    const connection = this.#opened({ data: answered, closed: answered, ...takesAll });
     connection.send(PROVOCATION);
   }
 
@@ -162,10 +173,18 @@ export class MuxConnections {
     this.#log.debug(isFull ? "the host waits: nothing more is taken" : "the host goes on");
   }
 
+  #opened(receiver: MuxReceiver): MuxConnection {
+    const id = this.#nextId();
+    this.#open.set(id, receiver);
+    this.reconsider();
+    return new MuxConnection(id, this);
+  }
+
   #closedByHost(id: bigint): void {
     if (id === BEGIN_ANEW) return this.anew();
     const receiver = this.#open.get(id);
     if (receiver === undefined) return;
+    this.#answers += 1;
     this.#open.delete(id);
     receiver.closed(false);
   }

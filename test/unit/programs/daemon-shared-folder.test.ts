@@ -309,3 +309,40 @@ test("a mount that fails while the daemon ends is not tried again", async () => 
   await ended;
   expect(clock.waiting).toBe(0);
 });
+
+test("time jumps while the viewer is being asked already: one that answers anything keeps its port", async () => {
+  const clock = new ManualClock();
+  const { folder, dir, port } = await served(undefined, clock);
+  folder.attach(USER, new Session());
+  let isMute = false;
+  let cut = 0;
+  const viewer = await viewerAt(
+    dir.join("port"),
+    () => !isMute,
+    () => {
+      cut += 1;
+    },
+  );
+  held.push({ [Symbol.asyncDispose]: async () => viewer[Symbol.dispose]() });
+  await until("it to be served", () => folder.report.listening.length > 0, 5000, 5);
+  isMute = true;
+  const client = connect(port, "127.0.0.1").on("error", () => {});
+  held.push({ [Symbol.asyncDispose]: async () => void client.destroy() });
+  client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await until("it to be passed on", () => viewer.asked.some((line) => line.startsWith("GET")), 5000, 5);
+  clock.advance(1500);
+  await until("the viewer to be provoked", () => viewer.asked.at(-1)?.startsWith("OPTIONS") === true, 5000, 5);
+  isMute = false;
+  const before = viewer.asked.length;
+  folder.beginAnew();
+  await until("it to be asked anew", () => viewer.asked.length > before, 5000, 5);
+  await sleep(50);
+  clock.advance(2000);
+  await sleep(50);
+  expect(cut).toBe(0);
+  isMute = true;
+  folder.beginAnew();
+  await sleep(50);
+  clock.advance(2000);
+  await until("a mute one to be cut", () => cut === 1, 5000, 5);
+});
