@@ -33,6 +33,7 @@ export class SharePort implements AsyncDisposable {
     this.#tried = resolve;
   });
   #isHeld = false;
+  #pauseMs = RETRY_MIN_MS;
   #letGo = (): void => {};
   #fault: PortError | BackendError | undefined;
 
@@ -55,6 +56,7 @@ export class SharePort implements AsyncDisposable {
 
   /** Closes and opens it: what has come of a frame, and what the host knows of us, may be of another time. */
   beginAnew(): void {
+    this.#pauseMs = RETRY_MIN_MS;
     this.#letGo();
   }
 
@@ -64,11 +66,9 @@ export class SharePort implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    let pauseMs = RETRY_MIN_MS;
     while (!signal.aborted) {
       try {
         await using line = await openLine(this.path, signal);
-        pauseMs = RETRY_MIN_MS;
         await this.#hold(line, signal);
       } catch (error) {
         if (signal.aborted) return this.#tried();
@@ -85,8 +85,8 @@ export class SharePort implements AsyncDisposable {
           }
         } else if (isNews) this.#log.warn(`${describeError(error)}: trying again`);
       }
-      await sleep(this.#clock, pauseMs, signal);
-      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
+      await sleep(this.#clock, this.#pauseMs, signal);
+      this.#pauseMs = Math.min(2 * this.#pauseMs, RETRY_MAX_MS);
     }
   }
 
@@ -102,7 +102,11 @@ export class SharePort implements AsyncDisposable {
         if (signal.aborted) return resolve();
         line.start({
           hostCame: () => this.#handlers.hostCame(line),
-          data: (bytes) => this.#handlers.data(bytes),
+          data: (bytes) => {
+            // Somebody is there: the next failure is a first failure again. Who only opens and closes shows nothing.
+            this.#pauseMs = RETRY_MIN_MS;
+            this.#handlers.data(bytes);
+          },
           hostLeft: () => this.#handlers.hostLeft(),
           lost: reject,
         });

@@ -83,6 +83,40 @@ test("one that appears in a folder that can be watched is had without waiting", 
   await until("it to be held", () => port.isHeld, 2000, 2);
 });
 
+test("a host that only opens and closes is tried less and less often, until it says something", async () => {
+  const clock = new ManualClock();
+  let opened = 0;
+  let firstWords = "";
+  const server = createServer((socket) => {
+    opened += 1;
+    socket.on("error", () => {}).end(firstWords);
+  });
+  await new Promise<void>((resolve) => server.listen(dir.join("port"), resolve));
+  using _host = { [Symbol.dispose]: () => void server.close() };
+  const heard: string[] = [];
+  const handlers = { ...noHandlers, data: (bytes: Uint8Array) => void heard.push(String(bytes)) };
+  await using port = new SharePort(dir.join("port"), handlers, clock, recordingLog().log);
+  const isLost = async (lives: number): Promise<void> => {
+    await until(`life ${lives}`, () => opened === lives && !port.isHeld && clock.waiting > 0, 2000, 2);
+  };
+  for (const [lives, waitMs] of [
+    [1, 100],
+    [2, 200],
+    [3, 400],
+  ] as const) {
+    await isLost(lives);
+    clock.advance(waitMs - 1);
+    await sleep(10);
+    expect(opened).toBe(lives);
+    if (lives === 3) firstWords = "here";
+    clock.advance(1);
+  }
+  await isLost(4);
+  expect(heard).toHaveLength(1);
+  clock.advance(100);
+  await isLost(5);
+});
+
 test("its many lives leave nothing behind", async () => {
   const add = vi.spyOn(AbortSignal.prototype, "addEventListener");
   using _host = await listening(dir.join("port"));
