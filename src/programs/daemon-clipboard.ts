@@ -65,7 +65,8 @@ export class DaemonClipboard implements AsyncDisposable {
   readonly #policy: ClipboardPolicy;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #timers = new Set<Disposable>();
+  /** By who is waited for, and for what. */
+  readonly #timers = new Map<string, Disposable>();
   readonly #pumps = new Set<Promise<void>>();
   readonly counts = new ClipboardCounts();
   #state: ClipboardState = emptyClipboard;
@@ -85,6 +86,7 @@ export class DaemonClipboard implements AsyncDisposable {
   input(input: ClipboardInput): void {
     const [state, effects] = clipboardStep(this.#state, input, this.#policy);
     this.#state = state;
+    this.#awaitNoMore();
     for (const effect of effects) this.#act(effect);
   }
 
@@ -100,12 +102,12 @@ export class DaemonClipboard implements AsyncDisposable {
     this.input({ kind: "session-left" });
     this.#session = undefined;
     // Their numbers are the session's, and the next one begins to count anew.
-    for (const timer of this.#timers) timer[Symbol.dispose]();
+    for (const timer of this.#timers.values()) timer[Symbol.dispose]();
     this.#timers.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) timer[Symbol.dispose]();
+    for (const timer of this.#timers.values()) timer[Symbol.dispose]();
     await Promise.all(this.#pumps);
   }
 
@@ -213,11 +215,11 @@ export class DaemonClipboard implements AsyncDisposable {
         return;
       case "await-host": {
         const { requestId, timeoutMs } = effect;
-        return this.#after(timeoutMs, () => this.input({ kind: "host-silent", requestId }));
+        return this.#await(hostWait(requestId), timeoutMs, { kind: "host-silent", requestId });
       }
       case "await-guest": {
         const { askId, timeoutMs } = effect;
-        return this.#after(timeoutMs, () => this.input({ kind: "guest-silent", askId }));
+        return this.#await(guestWait(askId), timeoutMs, { kind: "guest-silent", askId });
       }
       case "count-refusal": {
         const { direction, reason } = effect;
@@ -337,13 +339,37 @@ export class DaemonClipboard implements AsyncDisposable {
     void pump.finally(() => this.#pumps.delete(pump));
   }
 
-  #after(timeoutMs: number, call: () => void): void {
+  #await(wait: string, timeoutMs: number, silence: ClipboardInput): void {
     const timer = this.#clock.after(timeoutMs, () => {
-      this.#timers.delete(timer);
-      call();
+      this.#timers.delete(wait);
+      this.input(silence);
     });
-    this.#timers.add(timer);
+    this.#timers.get(wait)?.[Symbol.dispose]();
+    this.#timers.set(wait, timer);
   }
+
+  /** What has been answered, or is not wanted any more. */
+  #awaitNoMore(): void {
+    if (this.#timers.size === 0) return;
+    const { guestRequests, hostRequests } = this.#state;
+    const awaited = new Set([
+      ...guestRequests.flatMap(({ phase, requestId }) => (phase === "asked" ? [hostWait(requestId)] : [])),
+      ...hostRequests.flatMap(({ phase, askId }) => (phase === "asked" ? [guestWait(askId)] : [])),
+    ]);
+    for (const [wait, timer] of this.#timers) {
+      if (awaited.has(wait)) continue;
+      timer[Symbol.dispose]();
+      this.#timers.delete(wait);
+    }
+  }
+}
+
+function hostWait(requestId: number): string {
+  return `host ${requestId}`;
+}
+
+function guestWait(askId: number): string {
+  return `guest ${askId}`;
 }
 
 /**

@@ -25,6 +25,7 @@ export class ReopeningPort implements AsyncDisposable {
   #stop: AbortController | undefined;
   #stream: Duplex | undefined;
   #closeNow: ((reason: PortError) => void) | undefined;
+  #holding: Disposable | undefined;
   #pauseMs = REOPEN_MIN_MS;
   #running: Promise<void> = Promise.resolve();
   #fault: PortError | undefined;
@@ -96,7 +97,7 @@ export class ReopeningPort implements AsyncDisposable {
     const stream = this.#stream;
     if (stream === undefined || stream.isPaused()) return;
     stream.pause();
-    this.#clock.after(timeMs, () => stream.resume());
+    this.#holding = this.#clock.after(timeMs, () => stream.resume());
   }
 
   /** Closes the port; it is opened again. */
@@ -158,6 +159,7 @@ export class ReopeningPort implements AsyncDisposable {
     stream.resume();
     await closed;
     stream.removeAllListeners("data");
+    this.#holding?.[Symbol.dispose]();
     this.#stream = undefined;
     this.#closeNow = undefined;
     this.#handlers.closed();

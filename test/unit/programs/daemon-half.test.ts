@@ -268,6 +268,21 @@ test("row 49: a viewer that never answers is waited for 3 s; what it says later 
   expect((await host.connectViewer()).value.request).toBe(false);
 });
 
+test("what has been answered is waited for no longer", async () => {
+  const { daemon, host } = await connected();
+  await using _ = daemon;
+  const { waiting } = daemon.clock;
+  host.send({ name: "CLIPBOARD_GRAB", value: { selection: 0, serial: 0, types: [1] } });
+  await daemon.session.next("clipboard-grab");
+  daemon.session.pastes(0);
+  await host.next("CLIPBOARD_REQUEST");
+  expect(daemon.clock.waiting).toBe(waiting + 1);
+  host.send({ name: "CLIPBOARD", value: { selection: 0, type: 1 } }, { data: text });
+  await daemon.session.content(await daemon.session.next("content-answer"));
+  await settled();
+  expect(daemon.clock.waiting).toBe(waiting);
+});
+
 test("a viewer that stops in the middle of an answer fails the paste after 5 s, and the link lives on", async () => {
   const { daemon, host } = await connected();
   await using _ = daemon;

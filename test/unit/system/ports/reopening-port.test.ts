@@ -95,6 +95,15 @@ test("a port held for a moment delivers what came meanwhile", async () => {
   await port[Symbol.asyncDispose]();
 });
 
+test("a port that is closed while it is held leaves no timer", async () => {
+  const { opened } = pair();
+  const { port, clock } = portOn(async () => opened);
+  await settled();
+  port.hold(20);
+  await port[Symbol.asyncDispose]();
+  expect(clock.waiting).toBe(0);
+});
+
 test("pieces that are written together reach the stream in one write", async () => {
   const writes: string[] = [];
   const stream = new Duplex({
