@@ -54,21 +54,18 @@ async function sendFile(
   // Under another name until it is whole: nobody shall take half of it for all.
   const unfinished = `/.tsvdagent-${randomUUID()}.part`;
   try {
-    const upload = ask(address, "PUT", unfinished, { "Content-Length": String(facts.size) });
-    const giveUp = (): void => void upload.request.destroy(stopped());
-    stop.addEventListener("abort", giveUp);
+    const upload = ask(address, "PUT", unfinished, { "Content-Length": String(facts.size) }, stop);
     try {
       await sendBytes(upload, handle, facts.size, (sent) =>
         say(`\r${file}: ${Math.floor((100 * sent) / facts.size)} % of ${(facts.size / 1e6).toFixed(1)} MB`),
       );
       expectDone(await upload.answer);
     } finally {
-      stop.removeEventListener("abort", giveUp);
       upload.request.destroy();
     }
-    return await nameIt(address, unfinished, basename(file));
+    return await nameIt(address, unfinished, basename(file), stop);
   } catch (error) {
-    await done(address, "DELETE", unfinished, {}, CLEAN_UP_MS).catch(() => {});
+    await done(address, "DELETE", unfinished, {}, undefined, CLEAN_UP_MS).catch(() => {});
     throw error;
   }
 }
@@ -104,13 +101,13 @@ async function sendBytes(upload: Upload, handle: FileHandle, size: number, tell:
 }
 
 /** Gives it its own name, or the next that is free. */
-async function nameIt(address: string, unfinished: string, wanted: string): Promise<string> {
+async function nameIt(address: string, unfinished: string, wanted: string, stop: AbortSignal): Promise<string> {
   const extension = extname(wanted);
   const stem = wanted.slice(0, wanted.length - extension.length);
   for (let number = 0; number < MAX_NAMES; number++) {
     const name = number === 0 ? wanted : `${stem} (${number})${extension}`;
     const headers = { Destination: `http://${address}/${encodeURIComponent(name)}`, Overwrite: "F" };
-    const status = await done(address, "MOVE", unfinished, headers);
+    const status = await done(address, "MOVE", unfinished, headers, stop);
     if (status === PRECONDITION_FAILED) continue;
     expectDone(status);
     return name;
@@ -125,11 +122,13 @@ interface Upload {
   readonly answer: Promise<number>;
 }
 
+/** Undefined: it is not stopped. */
 function ask(
   address: string,
   method: string,
   path: string,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>>,
+  stop: AbortSignal | undefined,
   timeout = IDLE_MS,
 ): Upload {
   const at = address.lastIndexOf(":");
@@ -143,6 +142,10 @@ function ask(
     timeout,
   });
   sending.on("timeout", () => sending.destroy(new RunError("the viewer does not answer")));
+  const giveUp = (): void => void sending.destroy(stopped());
+  stop?.addEventListener("abort", giveUp);
+  sending.once("close", () => stop?.removeEventListener("abort", giveUp));
+  if (stop?.aborted === true) giveUp();
   const answer = new Promise<number>((resolve, reject) => {
     sending.on("error", reject);
     sending.on("response", (response: IncomingMessage) => {

@@ -57,6 +57,18 @@ test("a refusal after the first bytes ends it, with the rest of the file unread"
   expect(asked).toEqual(["PUT", "DELETE"]);
 });
 
+test("stopped while it gives the file its name, it takes it back at once", async () => {
+  writeFileSync(dir.join("small"), "content");
+  const address = await serve((method) => (method === "MOVE" ? undefined : "204 Done"));
+  const stop = new AbortController();
+  const sending = send({ address }, [dir.join("small")], { ...quiet, stop: stop.signal });
+  sending.catch(() => {});
+  await until("it to be named", () => asked.includes("MOVE"), 5000, 2);
+  stop.abort();
+  await expect(sending).rejects.toThrow(/small: stopped/);
+  expect(asked).toEqual(["PUT", "MOVE", "DELETE"]);
+});
+
 test("stopped in the middle, it takes back what it has sent of the file, and sends no other", async () => {
   const address = await serve((method) => (method === "DELETE" ? "204 Gone" : undefined));
   const stop = new AbortController();
