@@ -77,7 +77,8 @@ export class SessionGuestShare implements AsyncDisposable {
     const peer = { address: remoteAddress, port: remotePort };
     const uid = await ownerOf(peer, { address: localAddress, port: localPort });
     if (uid !== 0 && uid !== process.getuid?.()) {
-      this.#log.warn(`guest-share.not-allowed: a connection of user ${uid ?? "nobody knows"} refused`);
+      const who = uid === undefined ? "nobody we know" : `user ${uid}`;
+      this.#log.warn(describeError(new BackendError("guest-share.not-allowed", `a connection of ${who} refused`)));
       socket.destroy();
       return;
     }

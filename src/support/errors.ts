@@ -40,6 +40,7 @@ export type BackendErrorCode =
   | "socket.failed"
   | "guest-share.password"
   | "guest-share.not-listening"
+  | "guest-share.not-allowed"
   | "mdns.failed"
   | "mdns.no-address"
   | "mdns.taken"

@@ -1,22 +1,21 @@
 // A listening unix socket in the place of a virtio port: the host is there as long as the connection is.
+import { PortError } from "../../support/errors.ts";
 import { nextDrain } from "../../support/next-drain.ts";
 import type { HostLine, HostLineHandlers } from "./host-line.ts";
-import { type OpenPort, portError } from "./port.ts";
+import type { OpenPort } from "./port.ts";
 import { connectUnixSocket } from "./unix-socket.ts";
 
 /** Throws a PortError, as `openPort`. */
 export async function openSocketLine(path: string, signal: AbortSignal): Promise<HostLine> {
-  return new SocketLine(await connectUnixSocket(path, signal), path);
+  return new SocketLine(await connectUnixSocket(path, signal));
 }
 
 class SocketLine implements HostLine {
   readonly #port: OpenPort;
-  readonly #path: string;
   #taken = 0;
 
-  constructor(port: OpenPort, path: string) {
+  constructor(port: OpenPort) {
     this.#port = port;
-    this.#path = path;
   }
 
   start(handlers: HostLineHandlers): void {
@@ -27,7 +26,7 @@ class SocketLine implements HostLine {
     });
     stream.once("close", () => {
       handlers.hostLeft();
-      handlers.lost(portError(this.#path, new Error("the host closed the port")));
+      handlers.lost(new PortError("port.hung-up", "the host closed the port"));
     });
     handlers.hostCame();
     stream.resume();

@@ -26,7 +26,7 @@ interface Answer {
 
 /**
  * Whether the viewer lets its folder be changed: by the removal of a file that cannot be there, as its server claims to know
- * every method. Throws a BackendError `shared-folder.no-answer`.
+ * every method. Throws a BackendError `shared-folder.no-answer`, or `shared-folder.too-many` where it cannot be asked.
  */
 export async function isReadOnly(mux: MuxConnections, clock: Clock, signal: AbortSignal): Promise<boolean> {
   await ask(mux, { method: "OPTIONS", path: "/" }, clock, signal);
@@ -84,6 +84,7 @@ async function ask(mux: MuxConnections, question: Question, clock: Clock, signal
       asked.end(body);
     });
   } catch (error) {
+    if (error instanceof BackendError) throw error;
     const why = late.signal.aborted && !signal.aborted ? `no answer within ${ANSWER_MS} ms` : String(error);
     throw new BackendError("shared-folder.no-answer", `the viewer does not answer: ${why}`, { cause: error });
   }

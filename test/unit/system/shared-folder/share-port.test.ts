@@ -105,6 +105,7 @@ test("a host that only opens and closes is tried less and less often, until it s
     [3, 400],
   ] as const) {
     await isLost(lives);
+    expect(port.fault?.code).toBe("port.hung-up");
     clock.advance(waitMs - 1);
     await sleep(10);
     expect(opened).toBe(lives);
