@@ -7,6 +7,7 @@ import { BackendError, ConfigError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import { peerCredentials } from "../support/native/peer-credentials.ts";
 import type { RecentFaults } from "../support/recent-faults.ts";
+import { buffered } from "../support/socket-buffer.ts";
 import { activatedSockets } from "../system/activated-sockets.ts";
 import { listenAt } from "../system/listening-socket.ts";
 import type { LoginSession } from "../system/login-session.ts";
@@ -215,7 +216,7 @@ class Parts implements AsyncDisposable {
   async agentConnected(socket: Socket): Promise<void> {
     const peer = await this.#peerOf(socket);
     if (peer === undefined || this.#running === undefined) socket.destroy();
-    else this.#running.agents.connect(socket, peer);
+    else this.#running.agents.connect(buffered(socket), peer);
   }
 
   async personConnected(socket: Socket): Promise<void> {

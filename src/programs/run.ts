@@ -1,9 +1,9 @@
 // `tsvdagent run`: both halves in one process, joined by a duplex in memory that carries the frames of the link.
-import { type Duplex, duplexPair } from "node:stream";
 import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
 import type { Config } from "../support/config-schema.ts";
 import { ConfigError } from "../support/errors.ts";
+import { joinedPair } from "../support/link/joined-pair.ts";
 import type { Log } from "../support/log.ts";
 import { openPort } from "../system/ports/open-port.ts";
 import { VERSION } from "../version.ts";
@@ -135,12 +135,4 @@ function joinInMemory(agents: SessionAgents, session: SessionHalf, log: Log): vo
   const [daemonEnd, sessionEnd] = joinedPair();
   agents.connect(daemonEnd, { pid: process.pid, uid: process.getuid?.() ?? 0 });
   joinLink(sessionEnd, session, log);
-}
-
-/** Two ends that go together, as those of a socket do. */
-function joinedPair(): [Duplex, Duplex] {
-  const [left, right] = duplexPair();
-  left.on("close", () => right.destroy());
-  right.on("close", () => left.destroy());
-  return [left, right];
 }

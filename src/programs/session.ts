@@ -1,11 +1,12 @@
 // `tsvdagent session`: one desktop session's agent, joined to the daemon by a socket, again and again.
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { lockSession, type SessionLock } from "../desktop/session-lock.ts";
 import { aborted } from "../support/aborted.ts";
 import { sleep, systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
+import { connectBuffered } from "../support/socket-buffer.ts";
 import type { CommandLine } from "./command-line.ts";
 import type { ProgramContext } from "./context.ts";
 import { SessionHalf, type SessionSettings } from "./session-half.ts";
@@ -191,7 +192,7 @@ class Joined implements AsyncDisposable {
 }
 
 async function connected(path: string, signal: AbortSignal): Promise<Socket> {
-  const socket = connect({ path });
+  const socket = connectBuffered(path);
   try {
     await once(socket, "connect", { signal });
     return socket;

@@ -114,6 +114,7 @@ export class Spool implements AsyncDisposable {
     const pieces = this.#head;
     this.#head = [];
     this.#headBytes = 0;
+    for (let piece = this.#takeRest(); piece !== undefined; piece = this.#takeRest()) pieces.push(piece);
     return pieces;
   }
 
@@ -125,7 +126,7 @@ export class Spool implements AsyncDisposable {
       if (head !== undefined) return head;
       // No waiting but for the file's own bytes: what is written between two looks would be overtaken or overlooked.
       if (this.#file !== undefined && this.#fileStart < this.#fileEnd) return this.#takeFile(this.#file);
-      const piece = this.#takeTail() ?? this.#takeBlock();
+      const piece = this.#takeRest();
       if (piece !== undefined) return piece;
       if (this.#ended && this.#flushing === undefined) return undefined;
       await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -231,6 +232,10 @@ export class Spool implements AsyncDisposable {
     if (bytesRead === 0) throw new BackendError("body.failed", "the spool file is shorter than what was written");
     this.#fileStart += bytesRead;
     return buffer.subarray(0, bytesRead);
+  }
+
+  #takeRest(): Uint8Array | undefined {
+    return this.#takeTail() ?? this.#takeBlock();
   }
 
   /** What has not gone to the file yet follows directly on what was read from it. */
