@@ -7,6 +7,8 @@ import { type ClipboardPolicy, type Refusal, type RefusalReason, refusalOf } fro
 export const ANSWER_TIMEOUT_MS = 3000;
 /** The same for a host that was silent since its last grab: applications ask again under another name. */
 export const SILENT_HOST_TIMEOUT_MS = 1000;
+/** The same for one that has answered too late since: it does answer, and what it has copied takes time to prepare. */
+export const SLOW_HOST_TIMEOUT_MS = 15_000;
 export const GUEST_ANSWER_TIMEOUT_MS = 5000;
 /** The same where a picture may have to be made into PNG first. */
 export const GUEST_PNG_TIMEOUT_MS = 20_000;
@@ -30,8 +32,8 @@ interface SelectionState {
   readonly types: readonly number[];
   /** The next grab's number on this selection, modulo 2^32. */
   readonly serial: number;
-  /** The host left a question about what it offers unanswered. */
-  readonly silent: boolean;
+  /** How the host has answered what was asked of it since its last grab: when it was too late it is known to be slow. */
+  readonly answers: "in-time" | "late" | "never";
   /** What the guest has copied since, while the viewer was not to know of it; it counts when the session is opened. */
   readonly held: readonly number[] | undefined;
   /** What an application of the guest offers that is the viewer's own content: no news for this viewer, but for the next. */
@@ -174,11 +176,17 @@ export type ClipboardEffect =
 
 type Step = readonly [ClipboardState, readonly ClipboardEffect[]];
 
+const hostTimeoutsMs: Readonly<Record<SelectionState["answers"], number>> = {
+  "in-time": ANSWER_TIMEOUT_MS,
+  late: SLOW_HOST_TIMEOUT_MS,
+  never: SILENT_HOST_TIMEOUT_MS,
+};
+
 const unowned: SelectionState = {
   owner: "nobody",
   types: [],
   serial: 0,
-  silent: false,
+  answers: "in-time",
   held: undefined,
   kept: undefined,
 };
@@ -458,7 +466,11 @@ function hostAnswered(
     (open) =>
       open.phase === "asked" && open.selection === selection && (open.type === type || type === ClipboardType.NONE),
   );
-  if (request === undefined) return [state, [{ kind: "refuse-body", bodyId }]];
+  if (request === undefined) {
+    const { owner, types, answers } = state.selections[selection];
+    const isLate = owner === "host" && types.includes(type) && answers === "never";
+    return [isLate ? changed(state, selection, { answers: "late" }) : state, [{ kind: "refuse-body", bodyId }]];
+  }
   const isTooLarge = bytes > policy.maxToGuestBytes;
   if (type === ClipboardType.NONE || isTooLarge) {
     const [next, effects] = refuseGuestRequests(state, request);
@@ -468,7 +480,8 @@ function hostAnswered(
   const receiving: GuestRequest = { ...request, phase: { bodyId } };
   const guestRequests = state.guestRequests.map((open) => (open === request ? receiving : open));
   // The question is answered, so the next may be asked: an application that takes its time must not hold up another.
-  const [next, effects] = askNext({ ...changed(state, selection, { silent: false }), guestRequests }, request);
+  const answers = state.selections[selection].answers === "late" ? "late" : "in-time";
+  const [next, effects] = askNext({ ...changed(state, selection, { answers }), guestRequests }, request);
   return [next, [{ kind: "open-body", bodyId, requestId: request.requestId, type, bytes }, ...effects]];
 }
 
@@ -477,7 +490,7 @@ function hostSilent(state: ClipboardState, requestId: number): Step {
   if (request === undefined) return [state, []];
   const [next, effects] = refuseGuestRequests(state, request);
   return [
-    changed(next, request.selection, { silent: true }),
+    changed(next, request.selection, { answers: "never" }),
     [{ kind: "note", text: "the viewer did not answer a request for its clipboard" }, ...effects],
   ];
 }
@@ -633,7 +646,7 @@ function owned(
   types: readonly number[],
   change: Partial<SelectionState> = {},
 ): ClipboardState {
-  return changed(state, selection, { owner, types, silent: false, ...change });
+  return changed(state, selection, { owner, types, answers: "in-time", ...change });
 }
 
 function changed(
@@ -653,7 +666,7 @@ function isBody(phase: GuestRequest["phase"] | HostRequest["phase"], bodyId: num
 }
 
 function askHost(state: ClipboardState, { requestId, selection, type }: GuestRequest): ClipboardEffect[] {
-  const timeoutMs = state.selections[selection].silent ? SILENT_HOST_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+  const timeoutMs = hostTimeoutsMs[state.selections[selection].answers];
   return [
     { kind: "send-request", selection, type },
     { kind: "await-host", requestId, timeoutMs },

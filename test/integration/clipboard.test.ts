@@ -1,7 +1,8 @@
 // Copy and paste between applications on a real X server and a fake host: what each of them sees.
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { AgentCap, ClipboardType } from "../../src/wire/agent-constants.ts";
+import { AgentCap, ChunkPort, ClipboardType } from "../../src/wire/agent-constants.ts";
+import { encodeChunks } from "../../src/wire/agent-frame.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
 import { type HostSocket, hostSocket } from "../fakes/host-socket.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
@@ -170,6 +171,45 @@ test("row 49: a viewer that never answers refuses the paste within 5 s", async (
   await host.next("CLIPBOARD_REQUEST");
   await host.next("CLIPBOARD_REQUEST");
   expect((await paste("UTF8_STRING", sample)).equals(sample)).toBe(true);
+});
+
+test("a viewer that was too late for one paste is waited for at the next", async () => {
+  await viewerCopies();
+  await expect(pasteToFile(xorg.display, folder.join("none"), {})).rejects.toThrow(/not available/);
+  host.send({ name: "CLIPBOARD", value: { selection: 0, type: TEXT } }, { data: sample });
+  await host.next("CLIPBOARD_REQUEST");
+  await host.next("CLIPBOARD_REQUEST");
+  const file = folder.join("pasted");
+  const pasted = pasteToFile(xorg.display, file, { timeoutMs: 30_000 });
+  await host.next("CLIPBOARD_REQUEST");
+  // Longer than a viewer that has never been late is given.
+  await sleep(4500);
+  host.send({ name: "CLIPBOARD", value: { selection: 0, type: TEXT } }, { data: sample });
+  await pasted;
+  expect((await readFile(file)).equals(sample)).toBe(true);
+});
+
+test("a viewer that has begun to answer is waited for as long as something comes", async () => {
+  await viewerCopies();
+  const data = Buffer.alloc(5 * 2048, "all of it, in the end");
+  const file = folder.join("pasted");
+  const pasted = pasteToFile(xorg.display, file, { timeoutMs: 30_000 });
+  await host.next("CLIPBOARD_REQUEST");
+  await sleep(2000);
+  const chunks = encodeChunks(
+    ChunkPort.CLIENT,
+    { name: "CLIPBOARD", value: { selection: 0, type: TEXT } },
+    host.layout,
+    data,
+    2048,
+  );
+  // Ten seconds in all, from the question on.
+  for (const [index, chunk] of chunks.entries()) {
+    if (index > 0) await sleep(8000 / (chunks.length - 1));
+    host.raw(chunk);
+  }
+  await pasted;
+  expect((await readFile(file)).equals(data)).toBe(true);
 });
 
 test("row 50: what is asked for and not there is answered NONE, without content: nothing, another type, the viewer's own", async () => {

@@ -10,6 +10,7 @@ import {
   emptyClipboard,
   GUEST_ANSWER_TIMEOUT_MS,
   SILENT_HOST_TIMEOUT_MS,
+  SLOW_HOST_TIMEOUT_MS,
 } from "../../../src/features/clipboard.ts";
 import { ClipboardSelection, ClipboardType } from "../../../src/wire/agent-constants.ts";
 import { openPolicy } from "../../fakes/clipboard-policy.ts";
@@ -652,6 +653,27 @@ describe("viewer to guest", () => {
       [guestRequested(1), hostSilent(1), guestRequested(2), hostAnswered(7), finished(7)],
       ANSWER_TIMEOUT_MS,
     ],
+    [
+      "one that has answered too late since needs time, and has it",
+      [guestRequested(1), hostSilent(1), hostAnswered(7)],
+      SLOW_HOST_TIMEOUT_MS,
+    ],
+    [
+      "one that was slow and has answered since is still slow",
+      [guestRequested(1), hostSilent(1), hostAnswered(7), guestRequested(2), hostAnswered(8), finished(8)],
+      SLOW_HOST_TIMEOUT_MS,
+    ],
+    [
+      "one that was slow and has not answered since is silent",
+      [guestRequested(1), hostSilent(1), hostAnswered(7), guestRequested(2), hostSilent(2)],
+      SILENT_HOST_TIMEOUT_MS,
+    ],
+    [
+      "one that was slow and has grabbed since is no slower than others",
+      [guestRequested(1), hostSilent(1), hostAnswered(7), hostGrabbed(1)],
+      ANSWER_TIMEOUT_MS,
+    ],
+    ["an answer that nobody has asked for says nothing", [hostAnswered(7)], ANSWER_TIMEOUT_MS],
     ["one that has grabbed since is not silent", [guestRequested(1), hostSilent(1), hostGrabbed(1)], ANSWER_TIMEOUT_MS],
     [
       "silence about the one selection is none about the other",
