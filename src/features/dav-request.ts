@@ -36,7 +36,7 @@ function isOwn(authority: string): boolean {
 }
 
 /** `localhost`, or an address of the loopback interface, without brackets. */
-function isLoopbackName(name: string): boolean {
+export function isLoopbackName(name: string): boolean {
   return name === "localhost" || name === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 }
 

@@ -161,7 +161,11 @@ function rightOne({ agents, screen }: SessionsState): ActiveAgent | undefined {
   const agent = agents.find((open) => open.isAccepted && isOnScreen(open));
   if (agent === undefined) return undefined;
   if (screen === "nobody-asked") return { agentId: agent.agentId, isShut: false, isOfUser: true };
-  // Greeters and lock screens are of no user; newer logind has `user-early`, `user-light` and more of them.
-  const isOfUser = screen.class.startsWith("user");
+  const isOfUser = isClassOfUser(screen.class);
   return { agentId: agent.agentId, isShut: screen.isLocked || !isOfUser, isOfUser };
+}
+
+/** `name`: logind's class of a session. Greeters and lock screens are of no user; newer logind has `user-early` and more. */
+export function isClassOfUser(name: string): boolean {
+  return name.startsWith("user");
 }

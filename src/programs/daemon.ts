@@ -1,5 +1,6 @@
 // `tsvdagent daemon`: the ports and the rules, for whichever session is on the screen.
 import type { Socket } from "node:net";
+import { isClassOfUser } from "../features/sessions.ts";
 import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
 import type { Config } from "../support/config-schema.ts";
@@ -102,9 +103,8 @@ async function watchLogind(log: Log): Promise<Watched> {
   };
 }
 
-/** Greeters and lock screens are of no user. */
 function userOf(session: LoginSession | undefined): number | undefined {
-  return session?.class.startsWith("user") === true ? session.uid : undefined;
+  return session !== undefined && isClassOfUser(session.class) ? session.uid : undefined;
 }
 
 interface Watched extends AsyncDisposable {

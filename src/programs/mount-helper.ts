@@ -1,6 +1,7 @@
 // `tsvdagent mount-helper`: mounts the viewer's folder, as root and for one request. It takes no more from who asks than a uid and
 // whether anything may be changed; where, and whether at all, it finds out itself.
 import { Socket } from "node:net";
+import { isClassOfUser } from "../features/sessions.ts";
 import { sleep, systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, RunError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
@@ -69,7 +70,7 @@ async function userOnScreen(): Promise<number | undefined> {
   const properties = path === undefined ? undefined : await service.sessionProperties(path, {});
   if (path === undefined || properties === undefined) return undefined;
   const session = readSession(path, properties);
-  return session.class.startsWith("user") ? session.uid : undefined;
+  return isClassOfUser(session.class) ? session.uid : undefined;
 }
 
 async function firstLine(socket: Socket): Promise<string | undefined> {

@@ -15,6 +15,7 @@ import { describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
+import { ClipboardType } from "../wire/agent-constants.ts";
 import type { DesktopGeometry, FeatureReport } from "../wire/link/messages.ts";
 import { SessionSelections } from "./daemon-clipboard.ts";
 import type { DaemonHalf } from "./daemon-half.ts";
@@ -247,7 +248,7 @@ export class SessionAgents implements AsyncDisposable {
 
   #refuseContent(agentId: number, { link }: Connection, requestId: number): void {
     this.#log.info(`${this.#describe(agentId)} is not on the screen: its paste is refused`);
-    link?.send({ kind: "content-answer", requestId, type: 0 });
+    link?.send({ kind: "content-answer", requestId, type: ClipboardType.NONE });
   }
 
   #describe(agentId: number): string {

@@ -2,6 +2,7 @@
 // guest's port. Whatever comes from the guest is bytes for the one who is connected, and bounded.
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { isLoopbackName } from "../features/dav-request.ts";
 import { aborted } from "../support/aborted.ts";
 import { systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError, RunError } from "../support/errors.ts";
@@ -28,12 +29,12 @@ export async function shareProxy(options: ShareProxyOptions, { log, stop }: Prog
   const { port, "any-address": anyAddress } = options;
   if (port === undefined) throw new ConfigError("--port: the path of the port's socket is expected");
   const address = listenAddress(options.listen ?? DEFAULT_LISTEN);
-  if (!isLoopback(address.host) && anyAddress !== true)
+  if (!isLoopbackName(address.host) && anyAddress !== true)
     throw new ConfigError(
       `--listen ${options.listen}: others can reach that address, and read name and password on the way: ` +
         "only a loopback address is taken without --any-address",
     );
-  if (!isLoopback(address.host)) log.warn("others than this machine may connect: nothing is encrypted");
+  if (!isLoopbackName(address.host)) log.warn("others than this machine may connect: nothing is encrypted");
   const proxy = new ShareProxy(log.of("share"));
   await using held = new SharePort(port, proxy, systemClock, log.of("share"));
   proxy.anew = () => held.beginAnew();
@@ -182,8 +183,4 @@ async function listen({ host, port }: ListenAddress, connected: (socket: Socket)
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }

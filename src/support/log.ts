@@ -1,5 +1,5 @@
 // One line a fact on stderr: `feature: what happened: detail`. Sizes and types, never contents.
-import { monotonicMs } from "./clock.js";
+import { monotonicMs } from "./clock.ts";
 
 /** From the most to the least urgent, with journald's priority of each. */
 export const logLevels = ["error", "warn", "info", "debug"] as const;

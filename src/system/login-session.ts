@@ -11,8 +11,6 @@ export interface LoginSession extends SessionOfUser {
   readonly path: string;
   /** "online", "active", "closing", …: logind's word. */
   readonly state: string;
-  readonly isActive: boolean;
-  readonly isRemote: boolean;
   /** The unit its processes are in, `session-N.scope`; empty if it has none. */
   readonly scope: string;
 }
@@ -22,7 +20,7 @@ export function readSession(
   path: string,
   properties: Readonly<Record<string, BusValue>>,
 ): LoginSession & { readonly lockedHint: boolean } {
-  const { Id, User, Class, Type, Seat, State, Active, Remote, Scope, LockedHint } = properties;
+  const { Id, User, Class, Type, Seat, State, Scope, LockedHint } = properties;
   const [uid] = asList(User, "Session.User");
   const [seat] = asList(Seat, "Session.Seat");
   // systemd has it since 230.
@@ -35,9 +33,7 @@ export function readSession(
     type: asText(Type, "Session.Type"),
     seat: asText(seat, "Session.Seat"),
     state: asText(State, "Session.State"),
-    isActive: asFlag(Active, "Session.Active"),
     isLocked: lockedHint,
-    isRemote: asFlag(Remote, "Session.Remote"),
     scope: asText(Scope, "Session.Scope"),
     lockedHint,
   };

@@ -43,6 +43,11 @@ export interface ShareServerOptions {
   readonly log: Log;
 }
 
+/** All that is needed of a socket: `setTimeout` is told how long it may be silent, in milliseconds; 0: for ever. */
+export interface ServedStream extends Duplex {
+  setTimeout(idleMs: number): unknown;
+}
+
 export class ShareServer implements Disposable {
   readonly #options: ShareServerOptions;
   readonly #http: Server;
@@ -77,12 +82,12 @@ export class ShareServer implements Disposable {
   }
 
   /** Serves a stream until it ends; it is the server's from here on. */
-  connect(stream: Duplex): void {
+  connect(stream: ServedStream): void {
     if (this.#connections.size >= MAX_CONNECTIONS) return void stream.destroy();
     this.#connections.add(stream);
     stream.on("error", () => {});
     stream.once("close", () => this.#connections.delete(stream));
-    // Any duplex will do (documentation of the event).
+    // Any duplex will do (documentation of the event), and the rest of sockets is not touched.
     this.#http.emit("connection", stream as Socket);
   }
 

@@ -57,9 +57,7 @@ describe("the console", () => {
       type: "x11",
       seat: "seat0",
       state: "active",
-      isActive: true,
       isLocked: false,
-      isRemote: false,
       scope: "session-1.scope",
     });
     expect(lines).toEqual(["info: logind: active session: 1, user, x11, uid 1000"]);
@@ -77,13 +75,13 @@ describe("the console", () => {
     bus.addSession("2", { uid: 1001, class: "greeter", active: true, state: "active" });
     bus.propertiesChanged(SEAT_PATH);
     await settled();
-    expect(logind.activeSession).toMatchObject({ id: "2", class: "greeter", isActive: true });
+    expect(logind.activeSession).toMatchObject({ id: "2", class: "greeter", state: "active" });
     expect(seen.changes).toBe(3);
     bus.active = "1";
     bus.addSession("2", { uid: 1001, class: "greeter" });
     bus.propertiesChanged(SEAT_PATH);
     await settled();
-    expect(logind.sessionsOfUser(1001)).toMatchObject([{ id: "2", isActive: false }]);
+    expect(logind.sessionsOfUser(1001)).toMatchObject([{ id: "2", state: "online" }]);
   });
 
   test.each(["org.freedesktop.DBus.Error.UnknownObject", "System.Error.ENXIO"])("none there (%s)", async (name) => {
