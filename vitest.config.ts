@@ -12,8 +12,9 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/bench/**/*.test.ts"],
-          // Property tests take a second; on a machine that has much else to do, ten.
-          testTimeout: 30_000,
+          // Against hanging only: a property's many runs take their time on a busy machine.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
