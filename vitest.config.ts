@@ -12,6 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/bench/**/*.test.ts"],
+          setupFiles: "test/unit/fixed-seed.ts",
           // Against hanging only: a property's many runs take their time on a busy machine.
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -112,7 +112,7 @@ export class FakeHost {
   }
 
   /** The next message of this name that no earlier call has returned. Throws after `timeoutMs`. */
-  async next<N extends AgentMessageName>(name: N, timeoutMs = 5000): Promise<GuestMessage<N>> {
+  async next<N extends AgentMessageName>(name: N, timeoutMs = 20_000): Promise<GuestMessage<N>> {
     const untilMs = performance.now() + timeoutMs;
     for (;;) {
       const index = this.messages.findIndex((message, at) => at >= this.#consumed && message.name === name);

@@ -65,7 +65,7 @@ export class FakeSession {
   }
 
   /** The next message of this kind that no earlier call has returned. Throws after `timeoutMs`. */
-  async next<K extends Kind>(kind: K, timeoutMs = 5000): Promise<OfKind<K>> {
+  async next<K extends Kind>(kind: K, timeoutMs = 20_000): Promise<OfKind<K>> {
     const untilMs = performance.now() + timeoutMs;
     for (;;) {
       const index = this.messages.findIndex((message, at) => at >= this.#consumed && message.kind === kind);

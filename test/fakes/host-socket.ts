@@ -44,7 +44,7 @@ export async function hostSocket(options: FakeHostOptions = {}): Promise<HostSoc
     },
     start,
     stop,
-    opened: async (timeoutMs = 5000) => {
+    opened: async (timeoutMs = 20_000) => {
       const untilMs = performance.now() + timeoutMs;
       for (;;) {
         const host = waiting.shift();

@@ -36,7 +36,7 @@ afterAll(async () => {
 
 /** Every test has an agent and a viewer of its own: nothing that the one before copied can be on its way. */
 beforeEach(async () => {
-  await until("nobody to own the clipboard", async () => (await clipboardTargets(xorg.display)).length === 0, 5000);
+  await until("nobody to own the clipboard", async () => (await clipboardTargets(xorg.display)).length === 0, 20_000);
   port = await hostSocket();
   agent = await startAgent(["run", "--uinput", "none", "--port", port.path, "--display", xorg.display]);
   host = await port.opened();
@@ -55,7 +55,7 @@ async function viewerCopies(selection: 0 | 1 = 0): Promise<void> {
   serial += 1;
   const name = selection === 0 ? "clipboard" : "primary";
   const offered = async () => (await clipboardTargets(xorg.display, { selection: name })).includes("UTF8_STRING");
-  await until("the viewer's text to be on offer", offered, 5000);
+  await until("the viewer's text to be on offer", offered, 20_000);
 }
 
 async function answer(data: Uint8Array): Promise<void> {
@@ -157,7 +157,7 @@ test("row 48: a viewer that has nothing after all refuses the paste at once", as
     host.send({ name: "CLIPBOARD", value: { selection: 0, type: ClipboardType.NONE } });
   }
   await refused;
-  expect(performance.now() - startMs).toBeLessThan(1500);
+  expect(performance.now() - startMs).toBeLessThan(3000);
 });
 
 test("row 49: a viewer that never answers refuses the paste within 5 s", async () => {
@@ -269,7 +269,7 @@ test("row 51: an application that ends is told with a release; one that copies a
 test("row 52: what the viewer releases is on nobody's clipboard", async () => {
   await viewerCopies();
   host.send({ name: "CLIPBOARD_RELEASE", value: { selection: 0 } });
-  await until("the offer to go", async () => (await clipboardTargets(xorg.display)).length === 0, 3000);
+  await until("the offer to go", async () => (await clipboardTargets(xorg.display)).length === 0, 20_000);
 });
 
 test("row 57: TIMESTAMP is the time of the copy, and MULTIPLE gives several targets at once", async () => {

@@ -18,9 +18,9 @@ import { monotonicMs, sleep, until, within } from "./peers/until.ts";
 
 const { CLIPBOARD, PRIMARY } = ClipboardSelection;
 const { NONE, UTF8_TEXT: TEXT } = ClipboardType;
-/** For what is only a few signals and messages away. */
-const SOON_MS = 2000;
-/** From a fault that is over to everything at work again. */
+/** For what is only a few signals and messages away, and a process or two that have to start. */
+const SOON_MS = 20_000;
+/** From a fault that is over to everything at work again, as it is promised. */
 const BACK_MS = 5000;
 /** For something that must not happen to have happened. */
 const QUIET_MS = 300;
@@ -477,8 +477,9 @@ describe("trouble with logind", () => {
     const backMs = monotonicMs();
     await login.logind.connect(bus.address);
     await login.logind.setProcess(late.pid, "3");
-    await until("the new one to be let in", async () => (await login.status()).sessions.length === 2, BACK_MS);
+    await login.daemon.untilLogged(/agent of session 3 connected/);
     expect(monotonicMs() - backMs).toBeLessThan(BACK_MS);
+    expect((await login.status()).sessions).toHaveLength(2);
     expect(port.openings).toBe(1);
     await works(viewer, agent);
     await login.logind.activate(undefined);
@@ -511,7 +512,7 @@ describe("trouble with logind", () => {
     const late = knocker.play();
     const sinceMs = monotonicMs();
     await works(viewer, agent);
-    await within("it to be refused", late.closed, 3000);
+    await within("it to be refused", late.closed, 20_000);
     expect(monotonicMs() - sinceMs).toBeGreaterThan(1500);
     await login.daemon.untilLogged(new RegExp(`process ${knocker.pid} of user ${ME} refused`));
     await works(viewer, agent);

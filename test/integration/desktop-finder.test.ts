@@ -185,7 +185,7 @@ test("a display is found in the environment of the session's own processes", asy
   await until(
     "the process's environment",
     async () => (await environmentsOfProcesses(uid, "")).some((found) => found.DISPLAY === DISPLAY),
-    5000,
+    20_000,
   );
   expect(await environmentsOfProcesses(uid, "")).toContainEqual({ DISPLAY, XAUTHORITY: dir.join("cookie") });
   expect(await environmentsOfProcesses(uid, "session-nobody.scope")).toEqual([]);

@@ -80,7 +80,7 @@ async function becomes(wanted: Record<string, string>): Promise<void> {
     last = await shown();
     return text(last) === text(wanted);
   };
-  await until(`the outputs ${text(wanted)}`, isThere, 5000).catch((error: unknown) => {
+  await until(`the outputs ${text(wanted)}`, isThere, 20_000).catch((error: unknown) => {
     throw new Error(`${error}: they are ${text(last)}\n${agent?.logged}`, { cause: error });
   });
 }

@@ -21,7 +21,7 @@ test("row 33: a size for which the card has no memory is tried once, and the old
   };
   const width = async (): Promise<number | undefined> => (await readHeads(xspice.display))[0]?.width;
   await ask(1000, 700);
-  await until("1000x700", async () => (await width()) === 1000, 5000);
+  await until("1000x700", async () => (await width()) === 1000, 20_000);
   await ask(3840, 2160);
   await agent.untilLogged(/error: monitors: layout .*3840x2160.* not set: [a-z-]+\.[a-z-]+:/);
   expect(await readHeads(xspice.display)).toEqual([{ width: 1000, height: 700, x: 0, y: 0 }]);
@@ -31,5 +31,5 @@ test("row 33: a size for which the card has no memory is tried once, and the old
   await sleep(300);
   expect(tries()).toBe(before);
   await ask(1100, 700);
-  await until("1100x700", async () => (await width()) === 1100, 5000);
+  await until("1100x700", async () => (await width()) === 1100, 20_000);
 });

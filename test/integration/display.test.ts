@@ -51,7 +51,7 @@ async function heads(): Promise<string> {
 
 /** Waits for the layout, and sees that the desktop is as large as it and no larger. */
 async function becomes(layout: string): Promise<void> {
-  await until(`the layout ${layout}`, async () => (await heads()) === layout, 5000);
+  await until(`the layout ${layout}`, async () => (await heads()) === layout, 20_000);
 }
 
 async function stays(layout: string, because: RegExp): Promise<void> {
@@ -86,7 +86,7 @@ test("only the mode in use remains of those the agent has made", async () => {
     (await readScreen(xorg.display)).outputs
       .flatMap(({ modes }) => modes)
       .filter(({ name }) => name.includes("tsvdagent")).length;
-  await until("the modes to be removed", async () => (await made()) === 0, 3000);
+  await until("the modes to be removed", async () => (await made()) === 0, 20_000);
 });
 
 test("20 requests in a row end on the last", async () => {

@@ -17,7 +17,7 @@ const theBus = {
   interface: "org.freedesktop.DBus",
 };
 /** For a signal and the answer to what is asked because of it. */
-const SOON_MS = 2000;
+const SOON_MS = 20_000;
 
 let bus: TestBus;
 let fake: FakeLogind;
@@ -196,10 +196,10 @@ describe("trouble", () => {
     await until("the question", async () => (await fake.asked()).length > 0, SOON_MS);
     await bus.kill();
     const killedMs = monotonicMs();
-    expect(await within("the pending call", pending, 500)).toBe("bus.lost");
+    expect(await within("the pending call", pending, 4000)).toBe("bus.lost");
     await soon("the bus to be missed", () => !logind.available);
     expect(activeId()).toBe("1");
-    expect(await within("the next call", codeOf(logind.sessionOfPeer({ pid: 77, uid: ME })), 500)).toMatch(
+    expect(await within("the next call", codeOf(logind.sessionOfPeer({ pid: 77, uid: ME })), 4000)).toMatch(
       /^bus\.(lost|unreachable)$/,
     );
     await sleep(Math.max(0, 500 - (monotonicMs() - killedMs)));

@@ -27,7 +27,7 @@ async function heads(display: string): Promise<string> {
 }
 
 const shows = (display: string, wanted: string): Promise<unknown> =>
-  until(`the layout ${wanted}`, async () => (await heads(display)) === wanted, 5000).catch(async (error: unknown) => {
+  until(`the layout ${wanted}`, async () => (await heads(display)) === wanted, 20_000).catch(async (error: unknown) => {
     throw new Error(`${error}: it is ${await heads(display)}`, { cause: error });
   });
 
@@ -69,7 +69,7 @@ describe("row 37: a real viewer with four monitors, and no word of the host of w
         const pointer = await pointerPosition(xspice.display);
         return pointer.x === x + width - 1 && pointer.y === y + height - 1;
       };
-      await until(`the pointer in the corner of display ${display}`, isThere, 5000, 100);
+      await until(`the pointer in the corner of display ${display}`, isThere, 20_000, 100);
     }
   });
 
@@ -189,7 +189,7 @@ describe("what the user has chosen", () => {
     await shows(xorg.display, "1025x769+0+0");
     await ask(host, [at(1024, 768)]);
     await shows(xorg.display, "1024x768+0+0");
-    await until("no mode of ours", async () => !(await xrandr("--query", "--current")).includes("tsvdagent"), 3000);
+    await until("no mode of ours", async () => !(await xrandr("--query", "--current")).includes("tsvdagent"), 20_000);
   });
 });
 
@@ -229,7 +229,7 @@ test("row 40: with display.dpi letters are as large as the viewer's own", async 
   await ask(host, [{ ...at(1920, 1080), mm: 254 }]);
   await shows(xorg.display, "1920x1080+0+0");
   const resources = (): Promise<string> => runOn(xorg.display, "xprop", ["-root", "RESOURCE_MANAGER"]);
-  await until("Xft.dpi", async () => (await resources()).includes("Xft.dpi:\\t192"), 3000);
+  await until("Xft.dpi", async () => (await resources()).includes("Xft.dpi:\\t192"), 20_000);
   // The beginning of what it says; of much talk only the end is kept.
   const dimensions = await runOn(xorg.display, "sh", ["-c", "xdpyinfo | grep dimensions:"]);
   expect(dimensions).toMatch(/1920x1080 pixels \(254x143 millimeters\)/);

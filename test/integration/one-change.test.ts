@@ -124,7 +124,7 @@ class Asker implements AsyncDisposable {
     this.#host.send({ name: "MONITORS_CONFIG", value });
     await this.#host.next("REPLY");
     const isThere = async (): Promise<boolean> => (await this.#onlooker.look()) === described(places);
-    await until(`the layout ${described(places)}`, isThere, 5000).catch(async (error: unknown) => {
+    await until(`the layout ${described(places)}`, isThere, 20_000).catch(async (error: unknown) => {
       throw new Error(`${error}: it is ${await this.#onlooker.look()}\n${this.#agent.logged}`, { cause: error });
     });
   }

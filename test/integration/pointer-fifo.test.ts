@@ -48,7 +48,7 @@ beforeAll(async () => {
       move(5, 5);
       return (await events()).length > 0;
     },
-    5000,
+    20_000,
   );
   await host.connectViewer();
   await events();
@@ -128,7 +128,7 @@ test("a reader that goes and comes back finds the pointer at work", async () => 
       x += 1;
       return (await eventsOf(x, 1)).length > 0;
     },
-    5000,
+    20_000,
   );
   expect(agent.process.exit).toBeUndefined();
 });

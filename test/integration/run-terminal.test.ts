@@ -25,11 +25,11 @@ test("SIGHUP makes it read its configuration again; when the terminal is closed 
     const host = await port.opened();
     await host.connectViewer();
     process.kill(terminal.pid, "SIGHUP");
-    await until("the configuration to be read again", () => said.includes("configuration: read again"), 5000);
+    await until("the configuration to be read again", () => said.includes("configuration: read again"), 20_000);
     expect(isOver).toBe(false);
     terminal.destroy();
-    await within("the port to be given back", host.closed, 3000);
-    await until("its end", () => !isThere(terminal.pid), 3000);
+    await within("the port to be given back", host.closed, 20_000);
+    await until("its end", () => !isThere(terminal.pid), 20_000);
   } finally {
     if (isThere(terminal.pid)) process.kill(terminal.pid, "SIGKILL");
   }

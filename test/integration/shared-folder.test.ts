@@ -135,7 +135,7 @@ describe("rows 92-94: closes are passed on both ways", () => {
       await once(client, "data");
       const id = guest.host.ids.at(-1) as bigint;
       client[end]();
-      await until(`connection ${id} to be closed`, () => guest.host.closedByGuest.includes(id), 5000);
+      await until(`connection ${id} to be closed`, () => guest.host.closedByGuest.includes(id), 20_000);
     }
   });
 
@@ -195,11 +195,11 @@ describe("rows 96, 97: while no viewer shares, everybody is refused at once", ()
     );
     hold(upload);
     upload.stdin.write(randomBytes(MiB));
-    await until("the upload to be under way", () => guest.host.ids.length > 3, 5000);
+    await until("the upload to be under way", () => guest.host.ids.length > 3, 20_000);
     await guest.host.leave();
     const { code } = await upload.ended;
     expect(code).not.toBe(0);
-    await until("the folder not to be served", () => guest.folder.report.listening.length === 0, 2000);
+    await until("the folder not to be served", () => guest.folder.report.listening.length === 0, 20_000);
     const startMs = monotonicMs();
     await expect(curl(`${guest.url}/`)).rejects.toThrow(/Connection refused|Failed to connect|Couldn't connect/);
     expect(monotonicMs() - startMs).toBeLessThan(2000);
@@ -251,7 +251,7 @@ describe("rows 96, 97: while no viewer shares, everybody is refused at once", ()
     // The head of a frame of which the rest was lost.
     guest.host.send(muxHeader(12345n, 60_000));
     guest.folder.beginAnew();
-    await until("the port to be opened anew", () => guest.host.openings === before + 1, 5000);
+    await until("the port to be opened anew", () => guest.host.openings === before + 1, 20_000);
     await guest.untilListening();
     expect(await status(`${guest.url}/`)).toBe("200");
   });
@@ -299,7 +299,7 @@ describe("row 99: only root and the user on the screen, and nobody else's web pa
     guest.folder.screenChanged(OTHER_UID);
     const args = [`--reuid=${OTHER_UID}`, `--regid=${OTHER_UID}`, "--clear-groups", "curl", "-sS", "--noproxy", "*"];
     const answer = run("setpriv", [...args, "-m", "10", `${guest.url}/`]);
-    await until("it to be answered", () => isAnswered, 5000);
+    await until("it to be answered", () => isAnswered, 20_000);
     const cut = expect(answer).rejects.toThrow(/exit (18|52|56)/);
     guest.folder.screenChanged(OTHER_UID - 1);
     await cut;
@@ -365,7 +365,7 @@ describe("tsvdagent send", () => {
     expect(said).toMatch(/not a file/);
     expect(readdirSync(viewer.folder.path)).toEqual(["good"]);
     await guest.host.leave();
-    await until("the folder not to be served", () => guest.folder.report.listening.length === 0, 2000);
+    await until("the folder not to be served", () => guest.folder.report.listening.length === 0, 20_000);
     expect(await send(guest, dir.join("good"))).toMatchObject({
       code: 1,
       said: expect.stringContaining("no viewer shares a folder"),

@@ -21,7 +21,7 @@ import { startXspice, type Xspice } from "./peers/xspice.ts";
 const { UTF8_TEXT: TEXT, IMAGE_PNG: PNG, IMAGE_BMP: BMP } = ClipboardType;
 const MIB = 1024 * 1024;
 /** From a fault to everything at work again. */
-const BACK_MS = 5000;
+const BACK_MS = 20_000;
 
 let dir: TempDir;
 let xspice: Xspice;
@@ -51,7 +51,7 @@ async function ourDaemon(...more: readonly string[]): Promise<Agent> {
   const where = ["--port", xspice.portPath, "--uinput", `fifo:${xspice.fifoPath}`, "--no-logind"];
   const sockets = ["--socket", dir.join("session"), "--control", dir.join("control")];
   const daemon = kept(await startAgent(["daemon", ...where, ...sockets, ...more]));
-  await until("the daemon's sockets", () => spawnSync("test", ["-S", dir.join("control")]).status === 0, 5000, 20);
+  await until("the daemon's sockets", () => spawnSync("test", ["-S", dir.join("control")]).status === 0, 20_000, 20);
   return daemon;
 }
 
@@ -237,16 +237,18 @@ test("rows 34, 35: a session that is started anew is given the viewer's layout, 
   await session.process.kill("SIGKILL");
   await viewer.waitForNoAgent(30_000);
   await runOn(xspice.display, "xrandr", ["--output", "qxl-0", "--mode", "1024x768"]);
-  const sinceMs = monotonicMs();
+  await viewer.waitForMonitors([{ width: 1024, height: 768 }]);
   await ourSession();
-  await viewer.waitForMonitors([{ width: 1000, height: 700 }], { sinceMs, timeoutMs: BACK_MS });
-  await viewer.position(990, 690);
-  await until(
-    "the pointer to be in the corner",
-    async () => (await pointerPosition(xspice.display)).x === 990,
-    BACK_MS,
-  );
-  expect(await pointerPosition(xspice.display)).toMatchObject({ x: 990, y: 690 });
+  await viewer.waitForAgent();
+  await viewer.waitForMonitors([{ width: 1000, height: 700 }], { timeoutMs: BACK_MS });
+  // A person goes on moving; the viewer may see the layout a moment before the daemon is told of it.
+  const isThere = async (): Promise<boolean> => {
+    await viewer.position(989, 689);
+    await viewer.position(990, 690);
+    const { x, y } = await pointerPosition(xspice.display);
+    return x === 990 && y === 690;
+  };
+  await until("the pointer to be in the corner", isThere, BACK_MS, 100);
 });
 
 describe("without logind", () => {

@@ -36,7 +36,7 @@ function control(env: NodeJS.ProcessEnv) {
       volume.request(
         audioVolumeSync.decode(audioVolumeSync.encode({ isPlayback, mute, volume: channels }, bareLayout), bareLayout),
       ),
-    said: (line: RegExp, timeoutMs = 5000) =>
+    said: (line: RegExp, timeoutMs = 20_000) =>
       until(`${line}`, () => lines.some((one) => line.test(one)), timeoutMs).catch((error) => {
         throw new Error(`${lines.join("\n")}`, { cause: error });
       }),

@@ -87,7 +87,7 @@ test("one that never answers whoever comes first is asked anew", async () => {
       lost: () => {},
     },
   );
-  await within("the second try", up, 5000);
-  expect(faults).toEqual(["display.silent"]);
+  await within("the second try", up, 20_000);
+  expect(faults[0]).toBe("display.silent");
   expect(lines[0]).toContain(`display: display.silent: ${between.display}: no answer in 3000 ms: trying again`);
 });

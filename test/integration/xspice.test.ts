@@ -53,7 +53,7 @@ async function viewerToGuest(file: string): Promise<void> {
   await viewer.provide(0, TEXT, { mode: "data", file });
   await viewer.grab(0, [TEXT]);
   const isOffered = async () => (await clipboardTargets(xspice.display)).includes("UTF8_STRING");
-  await until("the viewer's text to be on offer", isOffered, 5000);
+  await until("the viewer's text to be on offer", isOffered, 20_000);
   const pasted = await pasteToFile(xspice.display, folder.join("pasted"), { timeoutMs: 60_000 });
   expect(pasted.md5).toBe(await md5OfFile(file));
 }
@@ -108,7 +108,7 @@ describe.each([
     await viewer.provide(0, type, { mode: "data", file });
     await viewer.grab(0, [type]);
     const isOffered = async () => (await clipboardTargets(xspice.display)).includes(`image/${format}`);
-    await until("the viewer's picture to be on offer", isOffered, 5000);
+    await until("the viewer's picture to be on offer", isOffered, 20_000);
     const same = folder.join("same");
     const asPng = folder.join("as-png");
     await pasteToFile(xspice.display, same, { target: `image/${format}` });
@@ -142,7 +142,7 @@ describe("the pointer", () => {
           const at = await pointerPosition(xspice.display);
           return at.x === x && at.y === y;
         },
-        5000,
+        20_000,
       );
     }
   });
@@ -163,7 +163,7 @@ test("a viewer that leaves in the middle of a paste and comes back finds everyth
   await viewer.provide(0, TEXT, { mode: "data", file });
   await viewer.grab(0, [TEXT]);
   const isOffered = async () => (await clipboardTargets(xspice.display)).includes("UTF8_STRING");
-  await until("the viewer's text to be on offer", isOffered, 5000);
+  await until("the viewer's text to be on offer", isOffered, 20_000);
   const pasted = pasteToFile(xspice.display, folder.join("cut-off"), { timeoutMs: 30_000 }).catch(() => undefined);
   await viewer.waitFor("clipboard-request");
   await viewer.disconnect();

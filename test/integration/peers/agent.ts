@@ -58,7 +58,7 @@ export async function startAgentPairOf(
   const socket = dir.join("session");
   const host = ["--port", server.portPath, "--uinput", `fifo:${server.fifoPath}`, "--no-logind"];
   const daemon = await startAgent(["daemon", ...host, "--socket", socket, "--control", dir.join("control")], options);
-  await until("the daemon's socket", () => daemon.process.exit === undefined && existsSync(socket), 5000, 5);
+  await until("the daemon's socket", () => daemon.process.exit === undefined && existsSync(socket), 20_000, 5);
   const desktop = ["--socket", socket, "--display", server.display];
   const session = await startAgent(["session", ...desktop, ...(options.args ?? [])], options);
   return {

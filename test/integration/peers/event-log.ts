@@ -3,7 +3,7 @@ import { isEvent } from "./spice-events.ts";
 import { PeerTimeout } from "./until.ts";
 
 export interface WaitOptions {
-  /** Default 5000. */
+  /** Default 20 000. */
   readonly timeoutMs?: number;
   /** Passes over what happened before this `atMs`. */
   readonly sinceMs?: number;
@@ -47,7 +47,7 @@ export class EventLog {
   async next<N extends ClientEventName>(
     name: N,
     match: (event: ClientEvent<N>) => boolean = () => true,
-    { timeoutMs = 5000, sinceMs = 0 }: WaitOptions = {},
+    { timeoutMs = 20_000, sinceMs = 0 }: WaitOptions = {},
   ): Promise<ClientEvent<N>> {
     const matching = (event: ClientEvent): ClientEvent<N> | undefined =>
       isEvent(event, name) && event.atMs >= sinceMs && match(event) ? event : undefined;

@@ -9,7 +9,7 @@ import { clipboardTargets, copyFile, md5OfFile, pasteToFile } from "./x-clipboar
 import { readScreen } from "./x-screen.ts";
 
 const TEXT = ClipboardType.UTF8_TEXT;
-const SOON_MS = 5000;
+const SOON_MS = 20_000;
 const PASTE_MS = 60_000;
 
 export interface Ends {

@@ -1,16 +1,24 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 
-/** A TCP port of the loopback address that nobody uses now. Another process may still take it first: retry then. */
+/** Below those that the kernel gives to whoever connects somewhere (ip_local_port_range). */
+const [FIRST, PORTS] = [20_000, 12_000];
+
+/** A TCP port that nobody uses on the loopback addresses now. Whoever picks one likewise may still take it first. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * PORTS);
+    if ((await isFree("127.0.0.1", port)) && (await isFree("::1", port))) return port;
+  }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
+  return new Promise((resolve) => {
+    // Where there is no such address nobody can take it.
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRNOTAVAIL"));
+    server.listen(port, host, () => server.close(() => resolve(true)));
   });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Whether this very process listens on the loopback port, without connecting to it. Linux only. */

@@ -64,7 +64,7 @@ export async function startGuestShare(config = "writable = true"): Promise<Guest
     const proxy = hold(await startAgent(["share-proxy", "--port", wire.hostPath, "--listen", at]));
     await proxy.untilLogged(/the guest's port is open/);
     const passwordFile = home.join(".local/state/tsvdagent/guest-share-password");
-    const made = await until("the password", () => /^(.+):(.+)\n$/.exec(readFileSync(passwordFile, "utf8")), 5000);
+    const made = await until("the password", () => /^(.+):(.+)\n$/.exec(readFileSync(passwordFile, "utf8")), 20_000);
     const [, user = "", password = ""] = made;
     const url = `http://${at}/Public/`;
     const asked = (...args: readonly string[]): Promise<string> => curl({ url, user, password }, ...args);

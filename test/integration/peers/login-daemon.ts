@@ -85,7 +85,7 @@ export class LoginDaemon implements AsyncDisposable {
     await until(
       `the agent of session ${session} to be let in`,
       () => this.logged(/connected, extended/g) > before,
-      5000,
+      20_000,
     );
     return { pid: knocker.pid, agent, [Symbol.asyncDispose]: () => knocker[Symbol.asyncDispose]() };
   }

@@ -5,7 +5,7 @@ import { type PeerProcess, startProcess } from "./processes.ts";
 import { makeTempDir, type TempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
 
-const START_MS = 5000;
+const START_MS = 20_000;
 
 const configuration = (address: string): string => `<!DOCTYPE busconfig PUBLIC
  "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">

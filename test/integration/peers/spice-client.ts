@@ -146,7 +146,7 @@ export class SpiceClient implements AsyncDisposable {
   }
 
   /** Waits until the connection is gone, whoever ended it. */
-  async waitForDisconnect(timeoutMs = 5000): Promise<void> {
+  async waitForDisconnect(timeoutMs = 20_000): Promise<void> {
     await this.events.when(() => this.#channels.size === 0, "the viewer to be disconnected", timeoutMs);
   }
 
@@ -204,7 +204,7 @@ export class SpiceClient implements AsyncDisposable {
    */
   async waitForMonitors(
     wanted: readonly WantedDisplay[],
-    { timeoutMs = 5000, sinceMs = 0 }: WaitOptions = {},
+    { timeoutMs = 20_000, sinceMs = 0 }: WaitOptions = {},
   ): Promise<{ readonly atMs: number }> {
     const text = layout(wanted);
     const right = (): boolean =>
@@ -289,7 +289,7 @@ export class SpiceClient implements AsyncDisposable {
   }
 
   /** Asks for a mouse mode and waits until the server has switched. */
-  async requestMouseMode(mode: number, timeoutMs = 5000): Promise<void> {
+  async requestMouseMode(mode: number, timeoutMs = 20_000): Promise<void> {
     if (this.#mouseMode === mode) return;
     await this.#viewer.command("request_mouse_mode", { mode });
     await this.events.when(() => this.#mouseMode === mode, `mouse mode ${mode}`, timeoutMs);

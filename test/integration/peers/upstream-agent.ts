@@ -51,7 +51,7 @@ export async function startUpstreamDaemon(
 ): Promise<PeerProcess> {
   const args = ["-f", "-x", "-X", "-S", socket, "-s", server.portPath, "-u", server.fifoPath];
   const daemon = await startProcess(DAEMON, args);
-  await until("spice-vdagentd's socket", () => alive(daemon) && existsSync(socket), 5000, 5);
+  await until("spice-vdagentd's socket", () => alive(daemon) && existsSync(socket), 20_000, 5);
   return daemon;
 }
 

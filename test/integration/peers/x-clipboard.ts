@@ -52,7 +52,7 @@ export async function copyFile(display: string, file: string, options: XCopyOpti
     get owns() {
       return xclip.exit === undefined;
     },
-    lost: (timeoutMs = 5000) =>
+    lost: (timeoutMs = 20_000) =>
       until(`another program to take ${selection}`, () => xclip.exit !== undefined, timeoutMs).then(() => {}),
     [Symbol.asyncDispose]: () => xclip.kill(),
   };
@@ -90,7 +90,7 @@ export async function pasteToFile(display: string, file: string, options: XPaste
 /** The targets on offer, empty without an owner. */
 export async function clipboardTargets(
   display: string,
-  { selection = "clipboard", timeoutMs = 5000 }: Omit<XPasteOptions, "target"> = {},
+  { selection = "clipboard", timeoutMs = 20_000 }: Omit<XPasteOptions, "target"> = {},
 ): Promise<readonly string[]> {
   try {
     const text = await runOn(display, "xclip", ["-o", "-selection", selection, "-t", "TARGETS"], { timeoutMs });

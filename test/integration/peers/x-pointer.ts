@@ -46,7 +46,7 @@ export async function watchButtons(display: string): Promise<ButtonWatch> {
     events.push({ kind, button: Number(button[1]), root, atMs: monotonicMs() });
     kind = undefined;
   });
-  const find = (wanted: ButtonEvent["kind"], button: number, timeoutMs = 5000): Promise<ButtonEvent> =>
+  const find = (wanted: ButtonEvent["kind"], button: number, timeoutMs = 20_000): Promise<ButtonEvent> =>
     until(
       `button ${button} to ${wanted}`,
       () => events.find((event) => event.kind === wanted && event.button === button),
@@ -54,7 +54,7 @@ export async function watchButtons(display: string): Promise<ButtonWatch> {
       5,
     );
   try {
-    await until("xev to watch the buttons", () => selected(display), 5000);
+    await until("xev to watch the buttons", () => selected(display), 20_000);
   } catch (error) {
     await xev.kill();
     throw error;

@@ -6,7 +6,7 @@ import { within } from "./until.ts";
 
 /** The server itself: a wrapper in front of it would lose the death signal (see processes.ts). */
 const XORG = "/usr/lib/xorg/Xorg";
-const START_MS = 15_000;
+const START_MS = 30_000;
 
 export interface XorgRun {
   readonly process: PeerProcess;

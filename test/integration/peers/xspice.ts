@@ -56,8 +56,12 @@ async function startOnce(options: XspiceOptions, spicePort: number): Promise<Xsp
     (dir, run) => new Xspice(dir, run, spicePort),
   );
   try {
-    await until(`Xspice to listen on 127.0.0.1:${spicePort}`, () => listensOn(server.pid, spicePort), 5000);
-    await until("the agent's port and pointer", () => existsSync(server.portPath) && existsSync(server.fifoPath), 5000);
+    await until(`Xspice to listen on 127.0.0.1:${spicePort}`, () => listensOn(server.pid, spicePort), 20_000);
+    await until(
+      "the agent's port and pointer",
+      () => existsSync(server.portPath) && existsSync(server.fifoPath),
+      20_000,
+    );
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();

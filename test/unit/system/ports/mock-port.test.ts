@@ -12,6 +12,7 @@ import { ManualClock } from "../../../fakes/manual-clock.ts";
 import { recordingLog } from "../../../fakes/recording-log.ts";
 
 const path = "/dev/virtio-ports/mock";
+const patiently = { timeout: 20_000 };
 const announce = { name: "ANNOUNCE_CAPABILITIES", value: { request: true, words: [0] } } as const;
 
 beforeEach(() => SerialPortMock.binding.createPort(path, { record: true }));
@@ -64,7 +65,7 @@ test("what the host writes into a serial port arrives as messages, however it is
   for (const chunk of encodeChunks(1, announce, bareLayout)) {
     for (const byte of chunk) opened[0]?.stream.port?.emitData(Buffer.of(byte));
   }
-  await expect.poll(() => messages).toEqual([announce]);
+  await expect.poll(() => messages, patiently).toEqual([announce]);
 });
 
 test("what the agent says is written to the serial port, framed", async () => {
@@ -73,7 +74,7 @@ test("what the agent says is written to the serial port, framed", async () => {
   await settled(50);
   channel.send({ name: "REPLY", value: { type: 2, error: 1 } });
   const expected = "010000001c000000010000000300000000000000000000000800000002000000" + "01000000";
-  await expect.poll(() => opened[0]?.stream.port?.recording.toString("hex")).toBe(expected);
+  await expect.poll(() => opened[0]?.stream.port?.recording.toString("hex"), patiently).toBe(expected);
 });
 
 test("a serial port that is unplugged is opened again", async () => {
@@ -84,5 +85,5 @@ test("a serial port that is unplugged is opened again", async () => {
   await settled(50);
   expect(opened).toHaveLength(1);
   clock.advance(50);
-  await expect.poll(() => opened).toHaveLength(2);
+  await expect.poll(() => opened, patiently).toHaveLength(2);
 });

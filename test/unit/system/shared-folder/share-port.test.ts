@@ -58,8 +58,7 @@ test("a device that is there but cannot be opened is tried now and then", async 
     [1, 3],
   ] as const) {
     clock.advance(waitMs);
-    await until("it to be tried", () => system.opens >= opens, 2000, 2);
-    await sleep(5);
+    await until("it to be tried, and to wait again", () => system.opens >= opens && clock.waiting === 1, 20_000, 2);
     expect(system.opens).toBe(opens);
   }
 });
@@ -73,14 +72,14 @@ test("a folder that cannot be watched is looked at now and then", async () => {
   await sleep(20);
   expect(port.isHeld).toBe(false);
   clock.advance(10_000);
-  await until("it to be held", () => port.isHeld, 2000, 2);
+  await until("it to be held", () => port.isHeld, 20_000, 2);
 });
 
 test("one that appears in a folder that can be watched is had without waiting", async () => {
   await using port = new SharePort(dir.join("port"), noHandlers, new ManualClock(), recordingLog().log);
   await port.tried;
   using _host = await listening(dir.join("port"));
-  await until("it to be held", () => port.isHeld, 2000, 2);
+  await until("it to be held", () => port.isHeld, 20_000, 2);
 });
 
 test("a host that only opens and closes is tried less and less often, until it says something", async () => {
@@ -123,11 +122,11 @@ test("its many lives leave nothing behind", async () => {
   using _host = await listening(dir.join("port"));
   await using port = new SharePort(dir.join("port"), noHandlers, systemClock, recordingLog().log);
   for (let life = 0; life < 3; life += 1) {
-    await until("it to be held", () => port.isHeld, 2000, 2);
+    await until("it to be held", () => port.isHeld, 20_000, 2);
     port.beginAnew();
     await until("it to be let go", () => !port.isHeld, 2000, 1);
   }
-  await until("it to be held", () => port.isHeld, 2000, 2);
+  await until("it to be held", () => port.isHeld, 20_000, 2);
   const signals = new Set(add.mock.contexts.filter((context) => context instanceof AbortSignal));
   add.mockRestore();
   const most = Math.max(...[...signals].map((signal) => getEventListeners(signal, "abort").length));
