@@ -18,13 +18,13 @@ module.exports = {
     forbid(
       "system-not-desktop",
       { path: "^src/system" },
-      { path: "^src/(desktop|programs|main)" },
+      { path: "^src/(desktop|programs|main|start)" },
       "system and desktop meet in wire/link",
     ),
     forbid(
       "desktop-not-system",
       { path: "^src/desktop" },
-      { path: "^src/(system|programs|main)" },
+      { path: "^src/(system|programs|main|start)" },
       "system and desktop meet in wire/link",
     ),
     forbid(
@@ -36,7 +36,7 @@ module.exports = {
     forbid(
       "programs-below-main",
       { path: "^src/programs" },
-      { path: "^src/main" },
+      { path: "^src/(main|start)" },
       "main starts programs, not the other way round",
     ),
     forbid("no-circles", {}, { circular: true }, "a circle means two files are one"),

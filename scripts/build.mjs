@@ -1,8 +1,9 @@
 // One bundled program: the file that is started, and beside it, in parts/, what is loaded when it is first needed. All in one
 // file would be kept in memory by every process, used or not. What package.json lists under `dependencies` stays outside:
 // those are the native parts.
-import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { build } from "esbuild";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { build, transform } from "esbuild";
 
 const { version, dependencies, engines } = JSON.parse(await readFile("package.json", "utf8"));
 const program = "dist/tsvdagent.js";
@@ -64,15 +65,16 @@ const ofSerialport = {
     exports.LinuxPortBinding = require("./linux.js").LinuxPortBinding;`,
   "./serialport-bindings": `
     const file = require.resolve("@serialport/bindings-cpp/package.json");
-    const find = createRequire(file)("node-gyp-build");
+    const find = require("node:module").createRequire(file)("node-gyp-build");
     exports.binding = find(file.slice(0, file.lastIndexOf("/")));`,
   debug: "module.exports = () => () => {};",
 };
 
-await rm("dist", { recursive: true, force: true });
-await build({
+const target = `node${engines.node.replace(/[^0-9.]/g, "")}`;
+const minified = { minifyWhitespace: true, minifySyntax: true };
+const { outputFiles } = await build({
   entryPoints: {
-    tsvdagent: "src/main.ts",
+    tsvdagent: "src/start.ts",
     "parts/image-worker": "src/desktop/clipboard/images/worker.ts",
   },
   outdir: "dist",
@@ -82,26 +84,52 @@ await build({
   chunkNames: "parts/[name]-[hash]",
   platform: "node",
   format: "esm",
-  target: `node${engines.node.replace(/[^0-9.]/g, "")}`,
+  target,
   // x11 looks for it, and would load a module for a clock that Date is good enough for.
   define: { TSVDAGENT_VERSION: JSON.stringify(version), performance: "undefined" },
-  // Libraries written for require() find none in a module of their own.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   plugins: [leaveOut, whenNeeded],
   // The source stays in memory as long as we run.
-  minifyWhitespace: true,
-  minifySyntax: true,
+  ...minified,
   legalComments: "external",
   logLevel: "warning",
+  write: false,
 });
-await chmod(program, 0o755);
 
+/**
+ * Node's loader of ES modules takes 0.9 MiB in each process, so what runs are CommonJS modules. esbuild cuts only ES modules
+ * into parts: they are translated one by one, and an `import()` becomes a require() that is called when it is reached.
+ */
+async function asCommonJs(code) {
+  const isPlaced = code.includes("import.meta.url");
+  const place = 'const placeOfModule=require("node:url").pathToFileURL(__filename).href;';
+  const translated = await transform(code, {
+    format: "cjs",
+    // For "node" it would add a list of names that nobody reads.
+    platform: "neutral",
+    target,
+    supported: { "dynamic-import": false },
+    define: { "import.meta.url": "placeOfModule" },
+    ...(isPlaced && { banner: place }),
+    ...minified,
+    logLevel: "warning",
+  });
+  return translated.code;
+}
+
+await rm("dist", { recursive: true, force: true });
+await mkdir(parts, { recursive: true });
+await writeFile("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
 // Written for each part; wanted in one.
 const licences = [];
-for (const name of (await readdir(parts)).filter((file) => file.endsWith(".LEGAL.txt")).sort()) {
-  licences.push(await readFile(`${parts}/${name}`, "utf8"));
-  await rm(`${parts}/${name}`);
+for (const { path, text } of outputFiles.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+  if (path.endsWith(".LEGAL.txt")) licences.push(text);
+  else
+    await writeFile(
+      basename(dirname(path)) === "parts" ? `${parts}/${basename(path)}` : program,
+      await asCommonJs(text),
+    );
 }
+await chmod(program, 0o755);
 await writeFile(`${program}.LEGAL.txt`, licences.join("\n"));
 
 const reference = await build({

@@ -1,12 +1,9 @@
-#!/usr/bin/env node
 // From the command line to a program, from its errors to an exit code: 0 done, 1 failed at run time, 2 wrong words.
 import { basename } from "node:path";
 import { isatty } from "node:tty";
 import { parseCommandLine } from "./programs/command-line.ts";
 import type { DaemonContext } from "./programs/daemon.ts";
-import { startLean } from "./programs/lean-start.ts";
 import { upstreamProgram } from "./programs/upstream-names.ts";
-import { systemClock } from "./support/clock.ts";
 import { BackendError, ConfigError, describeError, RunError } from "./support/errors.ts";
 import { createLog, type LogLevel } from "./support/log.ts";
 import { RecentFaults } from "./support/recent-faults.ts";
@@ -15,7 +12,6 @@ import { VERSION } from "./version.ts";
 // Whoever read our words may stop to; that is no reason to end.
 process.stderr.on("error", () => {});
 
-const runningOn: readonly string[] = ["daemon", "session", "run", "share-proxy"];
 const STDIN = 0;
 const FAILED = 1;
 const WRONG_WORDS = 2;
@@ -25,7 +21,6 @@ const upstream = upstreamProgram(basename(process.argv[1] ?? ""));
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const { line, ignored } = upstream?.parse(args) ?? { line: parseCommandLine(args), ignored: [] };
-  if (runningOn.includes(line.command)) startLean(systemClock);
   switch (line.command) {
     case "help":
       say(line.text);
@@ -104,11 +99,10 @@ function programContext(wanted?: string, ignored: readonly string[] = []): Daemo
   };
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
+function failed(error: unknown): void {
   const isTold = error instanceof ConfigError || error instanceof RunError || error instanceof BackendError;
   process.stderr.write(`${upstream?.name ?? "tsvdagent"}: ${isTold ? describeError(error) : (error as Error).stack}\n`);
   process.exit(error instanceof ConfigError ? (upstream?.wrongWords ?? WRONG_WORDS) : FAILED);
 }
+
+main().then(() => process.exit(0), failed);

@@ -5,30 +5,38 @@ import { expect, test } from "vitest";
 import { program } from "./peers/agent.ts";
 
 /** Idle daemon and session together are near their limit in memory; a part that is loaded too early shows here first. */
-const MOST_BYTES = 350_000;
+const MOST_BYTES = 370_000;
 
 /** Code that is loaded with this file, and by it. */
 function loadedWith(file: string, loaded = new Map<string, string>()): Map<string, string> {
   if (loaded.has(file)) return loaded;
   const code = readFileSync(file, "utf8");
   loaded.set(file, code);
-  for (const [, path = ""] of code.matchAll(/(?:\bfrom|\bimport)"(\.[^"]+\.js)"/g))
+  for (const [, path = ""] of code.matchAll(/(?<!=>__toESM\()\brequire\("(\.[^"]+\.js)"\)/g))
     loadedWith(join(dirname(file), path), loaded);
   return loaded;
 }
 
+/** What is loaded with the part that an `import()` of this file gets. */
+function loadedLater(file: string, name: string, loaded: Map<string, string>): Map<string, string> {
+  const code = readFileSync(file, "utf8");
+  const path = new RegExp(`=>__toESM\\(require\\("(\\./[^"]*\\b${name}-[^"]+)"\\)`).exec(code)?.[1];
+  if (path === undefined) throw new Error(`${file} has no import() of ${name}`);
+  return loadedWith(join(dirname(file), path), loaded);
+}
+
 test.each(["daemon", "session"])("%s is loaded without what it needs only sometimes", (name) => {
-  const start = readFileSync(program, "utf8");
-  const path = new RegExp(`import\\("(\\./parts/${name}-[^"]+)"\\)`).exec(start)?.[1] ?? "";
-  const loaded = loadedWith(join(dirname(program), path), loadedWith(program));
-  const code = [...loaded.values()].join("");
   const parts = join(dirname(program), "parts");
+  const loaded = loadedLater(program, "main", loadedWith(program));
+  const main = [...loaded.keys()].find((file) => /\/main-[^/]+$/.test(file)) ?? "";
+  loadedLater(main, name, loaded);
+  const code = [...loaded.values()].join("");
   const all = readdirSync(parts)
     .map((file) => readFileSync(join(parts, file), "utf8"))
     .join("");
   expect(loaded.size).toBeGreaterThan(3);
   expect(code.length).toBeLessThan(MOST_BYTES);
-  for (const heavy of ["SaxesParser", "UTIF", "node_modules/jpeg-js", "MessageBus=class", 'require("koffi")']) {
+  for (const heavy of ["SaxesParser", "UTIF", "node_modules/jpeg-js", "MessageBus=class", '__require)("koffi")']) {
     expect(code, heavy).not.toContain(heavy);
     expect(all, heavy).toContain(heavy);
   }

@@ -12,7 +12,7 @@ import { longsOf } from "../x11/x-property.ts";
 import { type DrmCard, isLit, readDrmCards } from "./drm-cards.ts";
 import { modeTiming } from "./mode-timing.ts";
 import { connectorOf, mapOutputs } from "./output-map.ts";
-import { memoryAdvice, unseenDisplays } from "./video-memory.ts";
+import { refusalAdvice, unseenDisplays } from "./video-memory.ts";
 
 /** Modes we make carry this in their names, so that a later start finds what an earlier one left. */
 const MODE_SUFFIX = "_tsvdagent";
@@ -177,9 +177,17 @@ export class RandrDisplay implements DesktopDisplay {
     this.#dpi = dpi;
     const wanted: Wanted[] = [];
     let now: Screen | undefined;
+    let isBack = true;
     try {
       for (const head of layout.heads) wanted.push(await this.#prepare(head, before));
-      await this.#underGrab(() => this.#change(before, layout, wanted));
+      await this.#underGrab(async () => {
+        try {
+          await this.#change(before, layout, wanted);
+        } catch (error) {
+          isBack = await this.#restore(before);
+          throw error;
+        }
+      });
       now = await this.#verify(wanted, before);
       const unseen = unseenDisplays(layout, this.#wired(before).cards);
       if (unseen.length > 0)
@@ -189,7 +197,9 @@ export class RandrDisplay implements DesktopDisplay {
     } catch (error) {
       if (!(error instanceof BackendError) || error.code !== "monitors.refused") throw error;
       const { cards } = this.#wired(before);
-      throw new BackendError(error.code, `${error.message}: ${memoryAdvice(layout, cards)}`, { cause: error });
+      const heads = before.crtcs.filter(({ mode }) => mode !== NONE);
+      const refusal = { refused: layout, before: { ...before, heads }, isBack };
+      throw new BackendError(error.code, `${error.message}: ${refusalAdvice(refusal, cards)}`, { cause: error });
     } finally {
       await this.#removeUnusedModes(now ?? (await this.#screen()));
     }
@@ -272,7 +282,7 @@ export class RandrDisplay implements DesktopDisplay {
       const isSet = now.crtcs.some((one) => one.id === crtc && one.mode === mode);
       const behind = connectorOf(output.name, names, cards);
       if (isSet && (behind === undefined || isLit(behind.connector) !== false)) continue;
-      await this.#underGrab(() => this.#restore(before));
+      await this.#underGrab(async () => void (await this.#restore(before)));
       const remedy =
         behind?.card.kind === "qxl" ? ": the X driver qxl does not show it, the driver modesetting does" : "";
       throw new BackendError(
@@ -324,12 +334,7 @@ export class RandrDisplay implements DesktopDisplay {
     const width = Math.max(layout.width, ...foreign.map((crtc) => crtc.x + crtc.width));
     const height = Math.max(layout.height, ...foreign.map((crtc) => crtc.y + crtc.height));
     const added = wanted.filter(({ isNew }) => isNew).map(({ output, mode }) => this.#addMode(output, mode));
-    try {
-      await allDone([...added, ...this.#set(before, width, height, [...foreign, ...placed])]);
-    } catch (error) {
-      await this.#restore(before);
-      throw error;
-    }
+    await allDone([...added, ...this.#set(before, width, height, [...foreign, ...placed])]);
   }
 
   /**
@@ -349,13 +354,16 @@ export class RandrDisplay implements DesktopDisplay {
     return requests;
   }
 
-  async #restore(before: Screen): Promise<void> {
+  /** Whether it could be done. */
+  async #restore(before: Screen): Promise<boolean> {
     try {
       const now = await this.#screen();
       const placed = before.crtcs.filter((crtc) => crtc.mode !== NONE);
       await allDone(this.#set(now, before.width, before.height, placed));
+      return true;
     } catch (error) {
       this.#log.error(`the layout before could not be restored: ${describeError(error)}`);
+      return false;
     }
   }
 

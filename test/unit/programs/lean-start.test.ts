@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import v8 from "node:v8";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { CALLS, startLean } from "../../../src/programs/lean-start.ts";
+import { BYTECODE, CALLS, startLean } from "../../../src/programs/lean-start.ts";
 import { ManualClock } from "../../fakes/manual-clock.ts";
 
 afterEach(() => {
@@ -16,30 +16,31 @@ function told(): string[] {
 }
 
 describe("a lean start", () => {
-  it("compiles nothing for its own sake, and is over after 5 s", () => {
+  it.each([
+    { node: "24.0.0", limits: CALLS },
+    { node: "20.19.0", limits: BYTECODE },
+  ])("of Node $node compiles nothing for its own sake, and is over after 5 s", ({ node, limits }) => {
     const flags = told();
     const clock = new ManualClock();
-    startLean(clock, "24.0.0");
-    expect(flags.slice(0, 2)).toEqual(["--optimize-for-size", "--bytecode-old-age=1"]);
-    const later = Object.keys(CALLS).map((name) => `--${name}=50000`);
-    expect(flags.slice(2)).toEqual(later);
+    const as = (which: 0 | 1): string[] => Object.entries(limits).map(([name, values]) => `--${name}=${values[which]}`);
+    startLean(clock, node);
+    const start = ["--optimize-for-size", "--bytecode-old-age=1", "--no-sparkplug", ...as(0)];
+    expect(flags).toEqual(start);
     clock.advance(4999);
-    expect(flags.length).toBe(5);
+    expect(flags).toEqual(start);
     clock.advance(1);
-    expect(flags.slice(5)).toEqual(Object.entries(CALLS).map(([name, [, usual]]) => `--${name}=${usual}`));
+    expect(flags).toEqual([...start, "--sparkplug", ...as(1)]);
     expect(clock.waiting).toBe(0);
   });
 
-  it("leaves a Node without Maglev as it is, but for the heap", () => {
-    const flags = told();
-    const clock = new ManualClock();
-    startLean(clock, "20.19.0");
-    expect(flags).toEqual(["--optimize-for-size"]);
-    expect(clock.waiting).toBe(0);
-  });
-
-  it.runIf(Number.parseInt(process.versions.node, 10) >= 22)("ends with what this Node has by itself", () => {
+  it("says what this Node knows: TurboFan waits ten times as long as by itself, all else as long", () => {
     const options = execFileSync(process.execPath, ["--v8-options"], { encoding: "utf8" });
-    for (const [name, [, usual]] of Object.entries(CALLS)) expect(options).toContain(`default: --${name}=${usual}\n`);
+    const limits = Number.parseInt(process.versions.node, 10) < 22 ? BYTECODE : CALLS;
+    for (const [name, [, after]] of Object.entries(limits)) {
+      const usual = name.includes("maglev") ? after : after / 10;
+      expect(options).toContain(`default: --${name}=${usual}\n`);
+    }
+    for (const name of ["optimize-for-size", "bytecode-old-age", "sparkplug"])
+      expect(options).toContain(` --${name} (`);
   });
 });

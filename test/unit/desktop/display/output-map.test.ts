@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isLit, readDrmCards } from "../../../../src/desktop/display/drm-cards.ts";
 import { connectorOf, mapOutputs } from "../../../../src/desktop/display/output-map.ts";
-import { memoryAdvice, unseenDisplays } from "../../../../src/desktop/display/video-memory.ts";
+import { refusalAdvice, unseenDisplays } from "../../../../src/desktop/display/video-memory.ts";
 import type { DeviceDisplayInfo } from "../../../../src/wire/graphics-device-info.ts";
 import { type FakeCard, FakeSysfs, QXL, VIRTIO } from "../../../fakes/fake-sysfs.ts";
 
@@ -128,20 +128,49 @@ describe("what is behind an output", () => {
   });
 });
 
-describe("what to do when the memory is not enough", () => {
-  const layout = { heads: [{ displayId: 0, x: 0, y: 0, width: 3840, height: 2160 }], width: 3840, height: 2160 };
+describe("what is said of a layout that the X server has refused", () => {
+  const one = (width: number, height: number) => ({ heads: ["a display"], width, height });
+  const large = { refused: one(3840, 2160), before: one(1024, 768), isBack: true };
+  const qxl = { name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1"] };
 
-  test("names the option of the card that is there, and what it has", () => {
-    sysfs.add({ name: "card0", pci: ["pci0000:00", "0000:00:02.0"], ids: QXL, connectors: ["Virtual-1"] });
-    expect(memoryAdvice(layout, readDrmCards(sys))).toBe(
+  test("the option of the card that is there, and what it has", () => {
+    sysfs.add(qxl);
+    expect(refusalAdvice(large, readDrmCards(sys))).toBe(
       "a desktop of 3840x2160 needs 31.6 MiB of video memory: QEMU's option vgamem_mb of qxl (default 16) has to be at least 32; the largest part of the card's memory is 64 MiB",
     );
   });
 
   test("also where nothing is known, and on virtio-gpu", () => {
-    expect(memoryAdvice(layout, [])).toMatch(/31\.6 MiB.*if the card is a qxl.*at least 32$/);
+    expect(refusalAdvice(large, [])).toMatch(/31\.6 MiB.*if the card is a qxl.*at least 32$/);
     sysfs.add(virtio("card0", "Virtual-1"));
-    expect(memoryAdvice(layout, readDrmCards(sys))).toMatch(/max_hostmem of virtio-gpu/);
+    expect(refusalAdvice({ ...large, refused: one(16_000, 8000) }, readDrmCards(sys))).toMatch(
+      /488\.3 MiB.*max_hostmem of virtio-gpu/,
+    );
+  });
+
+  test("that memory is not the reason, where the layout before is refused as well", () => {
+    sysfs.add(qxl);
+    const advice = refusalAdvice({ ...large, isBack: false }, readDrmCards(sys));
+    expect(advice).toMatch(/layout before as well.*not for want of video memory.*lost its devices.*log in anew$/);
+    expect(advice).not.toMatch(/vgamem/);
+  });
+
+  test.each([
+    ["it needs no more than the layout before", { refused: one(1600, 1200), before: one(3840, 2160), isBack: true }],
+    ["QEMU gives every card as much", { refused: one(1600, 1200), before: one(1024, 768), isBack: true }],
+  ])("that memory is hardly the reason, where %s", (_, refusal) => {
+    sysfs.add(qxl);
+    const advice = refusalAdvice(refusal, readDrmCards(sys));
+    expect(advice).toMatch(/(no more video memory|QEMU gives a card 16).*log in anew$/);
+    expect(advice).not.toMatch(/vgamem/);
+  });
+
+  test("qxl's driver keeps the desktop once for each display", () => {
+    const refused = { ...one(2560, 1024), heads: ["one", "another"] };
+    const before = one(2560, 1024);
+    expect(refusalAdvice({ refused, before, isBack: true }, [])).toMatch(/no more video memory/);
+    sysfs.add(qxl);
+    expect(refusalAdvice({ refused, before, isBack: true }, readDrmCards(sys))).toMatch(/20\.0 MiB.*at least 32/);
   });
 });
 
