@@ -1,10 +1,10 @@
 // Memory that a socket is read into. What is handed on of it is not copied, and read over only when it has been given back:
 // what is thrown away after each read would be collected late, and hundreds of megabytes go by.
 
-/** More than the kernel holds of one unix socket at once. */
-const BLOCK_BYTES = 256 * 1024;
+/** A few times what the kernel holds of one unix socket: the server writes more of it while it is read. */
+const BLOCK_BYTES = 512 * 1024;
 /** With less room than this left in a block, the next one is taken: small reads cost as much as large ones. */
-const LEAST_ROOM_BYTES = 64 * 1024;
+const LEAST_ROOM_BYTES = 192 * 1024;
 const MAX_FREE_BLOCKS = 2;
 
 export class ReadBlocks {

@@ -46,6 +46,8 @@ export type TakePiece = (piece: Uint8Array, isKept: boolean) => Promise<void> | 
 
 /** The link's way out. */
 export interface FrameWriter {
+  /** Content of a body that one frame may carry. */
+  readonly pieceBytes: number;
   /** `onRead`: the data is out of this process. Never called where it is not to leave it. */
   put(frame: LinkFrame, onRead?: () => void): void;
   /** Pieces of bodies, of which there may be many at once, wait until it is not. */

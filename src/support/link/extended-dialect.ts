@@ -1,6 +1,6 @@
 // How two of our own halves speak: content travels in pieces under credit, so that a stalled body holds back nothing else.
 import { DecodeError } from "../../wire/bytes.ts";
-import { type LinkFrame, MAX_FRAME_DATA_BYTES } from "../../wire/link/frame.ts";
+import type { LinkFrame } from "../../wire/link/frame.ts";
 import { encodeLinkMessage, type LinkMessage, LinkType } from "../../wire/link/messages.ts";
 import { BackendError } from "../errors.ts";
 import type { FrameWriter, IncomingBody, LinkControlMessage, LinkDialect, OutgoingBody, TakePiece } from "./dialect.ts";
@@ -118,7 +118,7 @@ export class ExtendedDialect implements LinkDialect {
 class CreditedOutgoingBody implements OutgoingBody {
   readonly id: number;
   readonly #send: (message: BodyMessage, onRead?: () => void) => void;
-  readonly #wire: Pick<FrameWriter, "isFull" | "drained" | "gather">;
+  readonly #wire: Pick<FrameWriter, "isFull" | "drained" | "gather" | "pieceBytes">;
   readonly #cancel = new AbortController();
   #credit = BODY_WINDOW_BYTES;
   #wake: (() => void) | undefined;
@@ -127,7 +127,7 @@ class CreditedOutgoingBody implements OutgoingBody {
   constructor(
     id: number,
     send: (message: BodyMessage, onRead?: () => void) => void,
-    wire: Pick<FrameWriter, "isFull" | "drained" | "gather">,
+    wire: Pick<FrameWriter, "isFull" | "drained" | "gather" | "pieceBytes">,
   ) {
     this.id = id;
     this.#send = send;
@@ -139,9 +139,9 @@ class CreditedOutgoingBody implements OutgoingBody {
   }
 
   async write(piece: Uint8Array, onRead?: () => void): Promise<void> {
-    if (piece.length > MAX_FRAME_DATA_BYTES) this.#wire.gather();
+    if (piece.length > this.#wire.pieceBytes) this.#wire.gather();
     for (let rest = piece; rest.length > 0; ) {
-      const part = rest.subarray(0, MAX_FRAME_DATA_BYTES);
+      const part = rest.subarray(0, this.#wire.pieceBytes);
       while (!this.signal.aborted && (this.#credit < part.length || this.#wire.isFull)) {
         if (this.#wire.isFull) void this.#wire.drained().then(() => this.#wakeUp());
         await new Promise<void>((resolve) => (this.#wake = resolve));

@@ -23,12 +23,8 @@ import { PlainDialect } from "./plain-dialect.ts";
 const EXTENSION = 1;
 /** A daemon that has said its version and then nothing for this long does not know the extension. */
 const HELLO_TIMEOUT_MS = 1000;
-/** Frames that are handed on as they come. */
-const STREAMED_TYPES: ReadonlyMap<number, number> = new Map([
-  [LinkType.CLIPBOARD_DATA, MAX_STREAMED_DATA_BYTES],
-  [LinkType.FILE_XFER_DATA, MAX_STREAMED_DATA_BYTES],
-  [LinkType.BODY_PIECE, MAX_FRAME_DATA_BYTES],
-]);
+/** Content of a body in one frame in memory, where nothing waits for its bytes to pass. */
+const MAX_PIECE_BYTES_IN_MEMORY = 256 * 1024;
 /** Data of a frame that is joined to its header; more is cheaper to send after it than to copy. */
 const COPIED_DATA_BYTES = 4096;
 /** What waits for a half that does not read: from here on content waits, too, of which many bodies may have some. */
@@ -70,6 +66,11 @@ export class LinkConnection implements AsyncDisposable {
     this.#options = options;
     this.#handlers = handlers;
     const isKept = !isOtherProcess(duplex);
+    const streamedTypes = new Map<number, number>([
+      [LinkType.CLIPBOARD_DATA, MAX_STREAMED_DATA_BYTES],
+      [LinkType.FILE_XFER_DATA, MAX_STREAMED_DATA_BYTES],
+      [LinkType.BODY_PIECE, maxPieceBytes(duplex)],
+    ]);
     const frames = new LinkFrameStream(
       {
         frame: (frame) => this.#tolerant(() => this.#received(decodeLinkMessage(frame))),
@@ -77,7 +78,7 @@ export class LinkConnection implements AsyncDisposable {
         dataPiece: (piece) => this.#dialect?.dataPiece(piece, isKept),
         dataEnd: () => this.#dialect?.dataEnd(),
       },
-      STREAMED_TYPES,
+      streamedTypes,
     );
     duplex.on("data", (bytes: Uint8Array) => {
       // A stream hands on what it has buffered even after it was destroyed.
@@ -187,7 +188,9 @@ export class LinkConnection implements AsyncDisposable {
     const duplex = this.#duplex;
     const { log } = this.#options;
     const isKept = !isOtherProcess(duplex);
+    const pieceBytes = maxPieceBytes(duplex);
     return {
+      pieceBytes,
       get isFull() {
         return duplex.writableLength > FULL_BYTES;
       },
@@ -198,7 +201,8 @@ export class LinkConnection implements AsyncDisposable {
           if (!isKept) onRead?.();
         };
         const { length } = frame.data;
-        if (length > MAX_FRAME_DATA_BYTES) return log.warn(`message of type ${frame.type} dropped: ${length} bytes`);
+        if (length > (frame.type === LinkType.BODY_PIECE ? pieceBytes : MAX_FRAME_DATA_BYTES))
+          return log.warn(`message of type ${frame.type} dropped: ${length} bytes`);
         if (duplex.writableLength > MAX_UNREAD_BYTES || this.#unreadFrames > MAX_UNREAD_FRAMES)
           return this.#fail("the other half does not read");
         this.#unreadFrames += 1;
@@ -244,4 +248,8 @@ export class LinkConnection implements AsyncDisposable {
 /** In memory the other half has the very same bytes, for as long as it likes. */
 function isOtherProcess(duplex: Duplex): boolean {
   return duplex instanceof Socket;
+}
+
+function maxPieceBytes(duplex: Duplex): number {
+  return isOtherProcess(duplex) ? MAX_FRAME_DATA_BYTES : MAX_PIECE_BYTES_IN_MEMORY;
 }

@@ -43,6 +43,7 @@ export class SelectionReader {
     const pieces: Uint8Array[] = [];
     let bytes = 0;
     for await (const { type, data } of this.#convert(selection, this.#atoms.targets, signal)) {
+      if (type === this.#atoms.incr) continue;
       // Some applications of old give the list the type TARGETS.
       if (type !== this.#atoms.atom && type !== this.#atoms.targets) throw refused("its list of targets is none");
       pieces.push(data);
@@ -59,8 +60,13 @@ export class SelectionReader {
   async *read(selection: number, target: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const converted = this.#convert(selection, await this.#x.atom(target), signal);
     try {
-      const first = await converted.next();
+      let first = await converted.next();
       if (first.done === true) return;
+      if (first.value.type === this.#atoms.incr) {
+        yield first.value.data;
+        first = await converted.next();
+        if (first.done === true) return;
+      }
       const { type, data } = first.value;
       const rest = async function* (): Content {
         yield data;
@@ -101,8 +107,11 @@ export class SelectionReader {
       const page = this.#firstPage(property);
       const { type } = await page.head;
       if (type === 0) throw refused("the owner answered without content");
-      if (type === this.#atoms.incr) yield* this.#incremental(property, events);
-      else yield* this.#pages(property, page);
+      if (type === this.#atoms.incr) {
+        // Content is promised: what has to be got ready for it is, while the owner gets ready the first of it.
+        yield { type, data: Buffer.alloc(0) };
+        yield* this.#incremental(property, events);
+      } else yield* this.#pages(property, page);
       clean = true;
     } finally {
       events[Symbol.dispose]();
