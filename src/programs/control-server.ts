@@ -52,22 +52,27 @@ export class ControlServer implements Disposable {
 
   async #serve(socket: Socket, uid: number): Promise<void> {
     let line = "";
+    for await (const text of this.#texts(socket, uid)) {
+      line += text;
+      for (let end = line.indexOf("\n"); end >= 0; end = line.indexOf("\n")) {
+        const request = line.slice(0, end);
+        line = line.slice(end + 1);
+        // One who asks without reading is not answered into memory.
+        if (!socket.write(`${JSON.stringify(this.#answerTo(request, uid))}\n`)) await this.#drained(socket);
+      }
+      if (line.length > MAX_REQUEST_BYTES) {
+        socket.end(`${JSON.stringify({ error: `a request of more than ${MAX_REQUEST_BYTES} characters` })}\n`);
+        return;
+      }
+    }
+  }
+
+  /** What comes, until it ends or is lost. */
+  async *#texts(socket: Socket, uid: number): AsyncGenerator<string> {
     socket.setEncoding("utf8");
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     try {
-      for await (const text of socket as AsyncIterable<string>) {
-        line += text;
-        for (let end = line.indexOf("\n"); end >= 0; end = line.indexOf("\n")) {
-          const request = line.slice(0, end);
-          line = line.slice(end + 1);
-          // One who asks without reading is not answered into memory.
-          if (!socket.write(`${JSON.stringify(this.#answerTo(request, uid))}\n`)) await this.#drained(socket);
-        }
-        if (line.length > MAX_REQUEST_BYTES) {
-          socket.end(`${JSON.stringify({ error: `a request of more than ${MAX_REQUEST_BYTES} characters` })}\n`);
-          return;
-        }
-      }
+      yield* socket as AsyncIterable<string>;
     } catch (error) {
       this.#log.debug(`connection of user ${uid} lost: ${describeError(error)}`);
     }

@@ -11,7 +11,7 @@ import {
   withoutLogind,
 } from "../features/sessions.ts";
 import type { Clock } from "../support/clock.ts";
-import { describeError } from "../support/errors.ts";
+import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
@@ -151,9 +151,11 @@ export class SessionAgents implements AsyncDisposable {
     const { logins } = this.#options;
     if (peer === undefined || logins === undefined) return;
     let session: LoginSession | undefined;
+    const signal = AbortSignal.timeout(IDENTIFY_MS);
     try {
-      session = await logins.sessionOfPeer(peer, AbortSignal.timeout(IDENTIFY_MS));
+      session = await logins.sessionOfPeer(peer, signal);
     } catch (error) {
+      if (!(error instanceof BackendError || signal.aborted)) throw error;
       this.#log.warn(
         `process ${peer.pid} of user ${peer.uid}: whose session it is cannot be told: ${describeError(error)}`,
       );

@@ -1,6 +1,6 @@
 // Messages over the port: bytes in are decoded and handed on, messages out are framed and queued.
 import type { Clock } from "../support/clock.ts";
-import { describeError, PortError } from "../support/errors.ts";
+import { BackendError, describeError, PortError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { Spool } from "../support/spool.ts";
 import { ChunkPort } from "../wire/agent-constants.ts";
@@ -240,6 +240,7 @@ export class AgentChannel implements AsyncDisposable {
         if (!hasRoom) await this.#port.drained();
       }
     } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
       // A started message cannot be taken back; only a new opening gets host and guest in step again.
       this.#port.reset(new PortError("port.failed", `a body could not be sent: ${describeError(error)}`));
     }

@@ -1,6 +1,7 @@
 // What a slow reader of one connection leaves lying: a little in memory, more in an unlinked file, and then it is given up.
 import type { Socket } from "node:net";
 import type { Clock } from "../../support/clock.ts";
+import { BackendError } from "../../support/errors.ts";
 import { nextDrain } from "../../support/next-drain.ts";
 import { DEAD_DISK_BYTES, SLOW_DISK_BYTES, Spool } from "../../support/spool.ts";
 
@@ -126,7 +127,8 @@ export class Backlog {
       this.#spool = undefined;
       this.#isSlow = false;
       if (this.#isEnded) this.#socket.end();
-    } catch {
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
       if (!this.#isOver) this.#giveUp("its backlog cannot be kept on disk");
     } finally {
       await spool[Symbol.asyncDispose]();

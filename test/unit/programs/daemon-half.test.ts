@@ -1,10 +1,12 @@
 // The daemon's half on the wire: what a host sees of it, byte by byte and in order. "Row N" is a row of the feature table.
 import { expect, test, vi } from "vitest";
+import { Spool } from "../../../src/support/spool.ts";
 import { ChunkPort, ClipboardType, MouseButton, ReplyError } from "../../../src/wire/agent-constants.ts";
 import { encodeChunk, encodeFrame } from "../../../src/wire/agent-frame.ts";
 import { bareLayout } from "../../../src/wire/codec.ts";
 import { type DaemonUnderTest, daemonUnderTest, settled } from "../../fakes/daemon.ts";
 import type { FakeHost } from "../../fakes/fake-host.ts";
+import { unhandledIn } from "../../fakes/faults-of-ours.ts";
 
 const withPrefixes = { selection: true, serial: true };
 const text = new TextEncoder().encode("naïve 🙂 text");
@@ -449,6 +451,24 @@ test("a disk that takes nothing gets the viewer NONE, and the link lives on", as
   expect((await host.connectViewer()).value.request).toBe(false);
   expect(daemon.openings).toBe(1);
   vi.unstubAllEnvs();
+});
+
+test("a fault of ours in sending a body is not taken for the host's", async () => {
+  const { daemon, host } = await connected();
+  const fault = new TypeError("ours");
+  const read = vi.spyOn(Spool.prototype, "read").mockRejectedValue(fault);
+  const unhandled = await unhandledIn(async () => {
+    daemon.session.copies(0);
+    await host.next("CLIPBOARD_GRAB");
+    host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: 1 } });
+    await daemon.session.answer(await daemon.session.next("content-request"), text);
+    await settled();
+  });
+  read.mockRestore();
+  expect(unhandled).toBe(fault);
+  expect(daemon.openings).toBe(1);
+  // The process has ended by then.
+  await expect(daemon[Symbol.asyncDispose]()).rejects.toBe(fault);
 });
 
 test("a host that asks for content and does not read it is given up after some tens of answers", async () => {

@@ -2,12 +2,14 @@
 // of another one, or of one that is shut, never gets through. "Row N" is a row of the feature table.
 import { describe, expect, test } from "vitest";
 import type { LoginSession, Peer } from "../../../src/features/sessions.ts";
+import { BackendError } from "../../../src/support/errors.ts";
 import { ChunkPort, ClipboardType } from "../../../src/wire/agent-constants.ts";
 import { encodeChunk } from "../../../src/wire/agent-frame.ts";
 import type { DesktopGeometry } from "../../../src/wire/link/messages.ts";
 import { type DaemonUnderTest, daemonUnderTest, settled } from "../../fakes/daemon.ts";
 import type { FakeHost } from "../../fakes/fake-host.ts";
 import type { FakeSession } from "../../fakes/fake-session.ts";
+import { unhandledIn } from "../../fakes/faults-of-ours.ts";
 
 const NONE = ClipboardType.NONE;
 const text = new TextEncoder().encode("naïve 🙂 text");
@@ -317,7 +319,7 @@ describe("row 84: connections", () => {
       "of which logind does not tell",
       { pid: 7, uid: 1000 },
       async () => {
-        throw new Error("no answer");
+        throw new BackendError("bus.timeout", "no answer");
       },
       "it belongs to no session of its user",
     ],
@@ -667,4 +669,15 @@ describe("row 86, and a session that is locked", () => {
     daemon.agents.screenChanged(anna);
     await again.next("CLIPBOARD_GRAB");
   });
+});
+
+test("whose session an agent is of: a fault of ours in asking is not taken for nobody's answer", async () => {
+  const fault = new TypeError("ours");
+  const unhandled = await unhandledIn(async () => {
+    await using daemon = await daemonUnderTest({ logins: { sessionOfPeer: () => Promise.reject(fault) } });
+    daemon.connects({ pid: 1, uid: 1000 });
+    await settled();
+    expect(daemon.logged.join()).not.toContain("cannot be told");
+  });
+  expect(unhandled).toBe(fault);
 });

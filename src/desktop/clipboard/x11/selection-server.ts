@@ -140,6 +140,7 @@ export class SelectionServer implements Disposable {
       await prepared?.complete();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
+      if (!(error instanceof BackendError)) throw error;
       this.#log.warn(`a paste failed: ${describeError(error)}`);
       // A request is always answered, once. Where the requestor is gone, there is nobody to answer.
       if (!isTold) await this.#notify(request, 0).catch(() => {});
@@ -190,9 +191,7 @@ export class SelectionServer implements Disposable {
         const [target, into] = [pairs[at] ?? 0, pairs[at + 1] ?? 0];
         const isPassedOver = at >= 2 * MAX_MULTIPLE || target === this.#atoms.MULTIPLE || into === 0;
         const request = { kind: "selection-request", time: 0, requestor, selection, target, property: into } as const;
-        const part = isPassedOver
-          ? undefined
-          : await this.#convert(offer, request, target, into).catch(() => undefined);
+        const part = isPassedOver ? undefined : await this.#convert(offer, request, target, into).catch(refusal);
         if (part === undefined) pairs[at + 1] = 0;
         else parts.push(part);
       }
@@ -271,6 +270,11 @@ export class SelectionServer implements Disposable {
     const event = { type: 31, name: "SelectionNotify", seq: 0, time, requestor, selection, target, property };
     return this.#x.ask((callback) => this.#x.client.SendEvent(requestor, false, 0, event, callback));
   }
+}
+
+/** Of one of several: the others are given all the same. */
+function refusal(error: unknown): undefined {
+  if (!(error instanceof BackendError)) throw error;
 }
 
 /** Gives piece after piece, each when the requestor has taken (deleted) the one before. */

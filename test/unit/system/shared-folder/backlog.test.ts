@@ -1,8 +1,10 @@
 // What a slow reader leaves lying, and whom it keeps waiting: everybody for a moment, and then nobody but itself.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Spool } from "../../../../src/support/spool.ts";
 import { Backlog } from "../../../../src/system/shared-folder/backlog.ts";
+import { unhandledIn } from "../../../fakes/faults-of-ours.ts";
 import { ManualClock } from "../../../fakes/manual-clock.ts";
 import { until } from "../../../integration/peers/until.ts";
 
@@ -98,4 +100,18 @@ test("one that leaves leaves nothing: no timer, and nobody is kept waiting", asy
   await until("it to be gone", () => socket.closed, 5000, 2);
   expect(backlog.isBehind).toBe(false);
   expect(clock.waiting).toBe(0);
+});
+
+test("a fault of ours is not taken for one of the disk", async () => {
+  const fault = new TypeError("ours");
+  const read = vi.spyOn(Spool.prototype, "read").mockRejectedValue(fault);
+  const unhandled = await unhandledIn(async () => {
+    await writeUntilBehind();
+    for (let written = 0; written < 16 * MIB; written += PIECE.length) backlog.write(PIECE);
+    reader.resume();
+    await until("it to be read", () => read.mock.calls.length > 0, 5000, 2);
+  });
+  read.mockRestore();
+  expect(unhandled).toBe(fault);
+  expect(failures).toEqual([]);
 });
