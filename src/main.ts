@@ -74,7 +74,7 @@ function programContext(wanted?: string, ignored: readonly string[] = []): Daemo
   const log = createLog({
     level: () => level,
     write: (line) => void process.stderr.write(line),
-    onFault: (line) => faults.add(line),
+    onFault: (line, uid) => faults.add(line, uid),
     // systemd sets it where stderr goes to the journal.
     journal: process.env.JOURNAL_STREAM !== undefined,
   });

@@ -34,7 +34,7 @@ export class ControlServer implements Disposable {
   connect(socket: Socket, uid: number): void {
     const ofUser = [...this.#connections.values()].filter((other) => other === uid).length;
     if (this.#connections.size >= MAX_CONNECTIONS || ofUser >= MAX_CONNECTIONS_OF_USER) {
-      this.#log.warn(`connection of user ${uid} refused: there are too many`);
+      this.#log.about(uid).warn(`connection of user ${uid} refused: there are too many`);
       socket.destroy();
       return;
     }

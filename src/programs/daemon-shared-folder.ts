@@ -399,7 +399,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       )
         return this.#mountBySession(this.#session, mount);
       // The viewer may have left meanwhile, which is no fault.
-      if (this.#state.isListening) this.#log.warn(`not mounted: ${describeError(error)}`);
+      if (this.#state.isListening) this.#log.about(mount.uid).warn(`not mounted: ${describeError(error)}`);
       this.#input({ kind: "mount-failed", mount, fault: describeError(error) });
     }
   }
@@ -408,7 +408,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
   async #mountBySession(session: Session, mount: ShareMount): Promise<void> {
     const { path, fault } = await this.#askSession(session, this.#url(), mount.readOnly);
     if (path === "") {
-      if (this.#state.isListening) this.#log.warn(`not mounted by the session: ${fault}`);
+      if (this.#state.isListening) this.#log.about(mount.uid).warn(`not mounted by the session: ${fault}`);
       return this.#input({ kind: "mount-failed", mount, fault });
     }
     if (session !== this.#session) {
@@ -461,7 +461,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
     // Then all is said: it was left.
     if (session !== this.#session) return;
     if (fault !== "") {
-      this.#log.warn(`not unmounted by the session: ${fault}`);
+      this.#log.about(mount.uid).warn(`not unmounted by the session: ${fault}`);
       return this.#input({ kind: "unmount-failed", mount, fault: `still mounted: ${fault}` });
     }
     this.#sessionsPath = undefined;
@@ -477,7 +477,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
       return undefined;
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      this.#log.warn(`not unmounted: ${describeError(error)}`);
+      this.#log.about(uid).warn(`not unmounted: ${describeError(error)}`);
       return `still mounted: ${describeError(error)}`;
     }
   }

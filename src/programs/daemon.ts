@@ -259,8 +259,7 @@ class Parts implements AsyncDisposable {
     const all = agents?.status ?? [];
     const own = all.filter(({ peer }) => uid === 0 || peer.uid === uid);
     const screen = this.#logind?.activeSession;
-    const isOnScreen =
-      uid === 0 || uid === screen?.uid || (screen === undefined && own.some(({ isActive }) => isActive));
+    const isOnScreen = uid === screen?.uid || (screen === undefined && own.some(({ isActive }) => isActive));
     const device = config?.pointer.device ?? "none";
     return {
       version: VERSION,
@@ -297,7 +296,7 @@ class Parts implements AsyncDisposable {
         features,
       })),
       otherSessions: all.length - own.length,
-      errors: isOnScreen ? this.#context.faults.all : [],
+      errors: this.#context.faults.for(uid, isOnScreen),
     };
   }
 }

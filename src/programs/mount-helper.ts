@@ -63,7 +63,9 @@ async function userOnScreen(): Promise<number | undefined> {
     import("../support/bus/message-bus.ts"),
     import("../support/bus/bus-address.ts"),
   ]);
-  const silent: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, of: () => silent };
+  const nothing = (): void => {};
+  const silence = (): Log => silent;
+  const silent: Log = { error: nothing, warn: nothing, info: nothing, debug: nothing, of: silence, about: silence };
   await using bus = new MessageBus({ address: systemBusAddress(), clock: systemClock, log: silent });
   const service = new LoginService(bus);
   const path = await service.activeSession({});

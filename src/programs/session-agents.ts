@@ -156,9 +156,9 @@ export class SessionAgents implements AsyncDisposable {
       session = await logins.sessionOfPeer(peer, signal);
     } catch (error) {
       if (!(error instanceof BackendError || signal.aborted)) throw error;
-      this.#log.warn(
-        `process ${peer.pid} of user ${peer.uid}: whose session it is cannot be told: ${describeError(error)}`,
-      );
+      this.#log
+        .about(peer.uid)
+        .warn(`process ${peer.pid} of user ${peer.uid}: whose session it is cannot be told: ${describeError(error)}`);
     }
     this.#input({ kind: "agent-identified", agentId, session });
   }
@@ -167,13 +167,14 @@ export class SessionAgents implements AsyncDisposable {
     const connection = this.#connections.get(agentId);
     if (connection === undefined) return;
     const { version, clock } = this.#options;
+    const log = this.#log.about(connection.peer.uid);
     const silence = clock.after(FIRST_WORDS_MS, () => {
-      this.#log.warn(`${this.#describe(agentId)}: not a word of its agent, process ${connection.peer.pid}: let go`);
+      log.warn(`${this.#describe(agentId)}: not a word of its agent, process ${connection.peer.pid}: let go`);
       connection.duplex.destroy();
     });
     connection.link = new LinkConnection(
       connection.duplex,
-      { role: "daemon", version, clock, log: this.#log.of("link") },
+      { role: "daemon", version, clock, log: log.of("link") },
       {
         ready: () => {
           silence[Symbol.dispose]();
@@ -196,7 +197,7 @@ export class SessionAgents implements AsyncDisposable {
     this.#connections.delete(agentId);
     if (connection === undefined) return;
     const { duplex, peer } = connection;
-    this.#log.warn(`process ${peer.pid} of user ${peer.uid} refused: ${reason}`);
+    this.#log.about(peer.uid).warn(`process ${peer.pid} of user ${peer.uid} refused: ${reason}`);
     duplex.destroy();
   }
 

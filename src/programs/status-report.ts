@@ -99,7 +99,10 @@ export interface StatusReport {
   readonly sessions: readonly SessionReport[];
   /** How many more there are. */
   readonly otherSessions: number;
-  /** The daemon's last errors and warnings, oldest first; for root and whoever is on the screen. */
+  /**
+   * The daemon's last errors and warnings, oldest first: all for root, else those that concern the one who asks, and with
+   * them, for whoever is on the screen, those that concern no user in particular.
+   */
   readonly errors: readonly Fault[];
 }
 

@@ -14,13 +14,15 @@ export interface Log {
   debug(text: string): void;
   /** The same for one feature: `clipboard: …`. */
   of(feature: string): Log;
+  /** The same for what concerns one user, and no other is to know. */
+  about(uid: number): Log;
 }
 
 export interface LogOptions {
   readonly level: () => LogLevel;
   readonly write: (line: string) => void;
-  /** Told of each error and warning that is written. */
-  readonly onFault?: (line: string) => void;
+  /** Told of each error and warning that is written; `uid`: of the user it concerns, if it is one's own. */
+  readonly onFault?: (line: string, uid: number | undefined) => void;
   /** Lines begin with `<priority>`, which journald takes off; for a person the level is spelled out instead. */
   readonly journal: boolean;
 }
@@ -37,25 +39,26 @@ export function createLog(options: LogOptions, nowMs: () => number = monotonicMs
   const lines = new Repetitions(REPEATS_OF_A_LINE, "repeats are counted from here on", nowMs);
   const kinds = new Repetitions(REPEATS_OF_A_KIND, "more of this kind are counted from here on", nowMs);
 
-  const put = (level: LogLevel, text: string): void => {
+  const put = (level: LogLevel, text: string, uid: number | undefined): void => {
     if (logLevels.indexOf(level) > logLevels.indexOf(options.level())) return;
     const line = oneLine(text);
     const ofLine = lines.suffix(line);
     if (ofLine === undefined) return;
     const ofKind = kinds.suffix(line.replace(/\d+/g, "#"));
     if (ofKind === undefined) return;
-    if (level === "error" || level === "warn") options.onFault?.(line);
+    if (level === "error" || level === "warn") options.onFault?.(line, uid);
     options.write(`${options.journal ? `<${priority[level]}>` : `${level}: `}${line}${ofLine}${ofKind}\n`);
   };
 
-  const of = (prefix: string): Log => ({
-    error: (text) => put("error", prefix + text),
-    warn: (text) => put("warn", prefix + text),
-    info: (text) => put("info", prefix + text),
-    debug: (text) => put("debug", prefix + text),
-    of: (feature) => of(`${prefix}${feature}: `),
+  const logOf = (prefix: string, uid: number | undefined): Log => ({
+    error: (text) => put("error", prefix + text, uid),
+    warn: (text) => put("warn", prefix + text, uid),
+    info: (text) => put("info", prefix + text, uid),
+    debug: (text) => put("debug", prefix + text, uid),
+    of: (feature) => logOf(`${prefix}${feature}: `, uid),
+    about: (user) => logOf(prefix, user),
   });
-  return of("");
+  return logOf("", undefined);
 }
 
 class Repetitions {

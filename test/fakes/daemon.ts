@@ -21,6 +21,7 @@ export interface DaemonUnderTest extends AsyncDisposable {
   connects(peer?: Peer, geometry?: DesktopGeometry | null): FakeSession;
   readonly clock: ManualClock;
   readonly logged: readonly string[];
+  readonly loggedOfUsers: readonly (readonly [number, string])[];
   readonly pointerEvents: readonly InputEvent[];
   /** Width and height that the pointer's device was given, oldest first. */
   readonly pointerRanges: readonly (readonly [number, number])[];
@@ -43,7 +44,7 @@ const ourselves: Peer = { pid: process.pid, uid: 0 };
 
 export async function daemonUnderTest(options: DaemonOptions = {}): Promise<DaemonUnderTest> {
   const clock = new ManualClock();
-  const { log, lines } = recordingLog();
+  const { log, lines, ofUsers } = recordingLog();
   const { session, daemonEnd } = FakeSession.inMemory(options.geometry);
   const pointerEvents: InputEvent[] = [];
   const pointerRanges: (readonly [number, number])[] = [];
@@ -98,6 +99,7 @@ export async function daemonUnderTest(options: DaemonOptions = {}): Promise<Daem
     },
     clock,
     logged: lines,
+    loggedOfUsers: ofUsers,
     pointerEvents,
     pointerRanges,
     get openings() {

@@ -4,10 +4,18 @@ import { createLog, type Log } from "../../src/support/log.ts";
 export interface RecordingLog {
   readonly log: Log;
   readonly lines: string[];
+  /** Errors and warnings that concern one user: who, and what. */
+  readonly ofUsers: (readonly [number, string])[];
 }
 
 export function recordingLog(): RecordingLog {
   const lines: string[] = [];
-  const log = createLog({ level: () => "debug", write: (line) => lines.push(line.trimEnd()), journal: false });
-  return { log, lines };
+  const ofUsers: (readonly [number, string])[] = [];
+  const log = createLog({
+    level: () => "debug",
+    write: (line) => lines.push(line.trimEnd()),
+    onFault: (line, uid) => uid !== undefined && ofUsers.push([uid, line]),
+    journal: false,
+  });
+  return { log, lines, ofUsers };
 }

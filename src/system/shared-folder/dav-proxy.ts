@@ -132,7 +132,9 @@ export class DavProxy implements AsyncDisposable {
     const mux = this.#mux;
     if (socket.destroyed || mux === undefined) return;
     if (uid === undefined || !this.#options.mayConnect(uid)) {
-      this.#options.log.warn(`connection of ${uid === undefined ? "nobody we know" : `user ${uid}`} refused`);
+      const { log } = this.#options;
+      if (uid === undefined) log.warn("connection of nobody we know refused");
+      else log.about(uid).warn(`connection of user ${uid} refused`);
       return this.#refuse(socket, 403, "the folder is not of your session");
     }
     this.#sockets.set(socket, uid);

@@ -681,3 +681,21 @@ test("whose session an agent is of: a fault of ours in asking is not taken for n
   });
   expect(unhandled).toBe(fault);
 });
+
+test("what is said of a user's agents is that user's to know", async () => {
+  const sessionOfPeer = async ({ uid }: Peer): Promise<LoginSession | undefined> => {
+    if (uid === 1002) throw new BackendError("bus.timeout", "no answer");
+    return uid === 1001 ? anna : undefined;
+  };
+  await using daemon = await daemonUnderTest({ logins: { sessionOfPeer } });
+  daemon.connects({ pid: 7, uid: 1001 });
+  daemon.connects({ pid: 8, uid: 1002 });
+  await settled();
+  daemon.clock.advance(10_000);
+  await settled();
+  const users = daemon.loggedOfUsers.map(([uid, line]) => `${uid}: ${line}`);
+  expect(users.join("\n")).toMatch(/1002: session: process 8 of user 1002: whose session it is cannot be told/);
+  expect(users.join("\n")).toMatch(/1002: session: process 8 of user 1002 refused/);
+  const told = daemon.logged.filter((line) => /^(warn|error): .*(process \d|user \d)/.test(line));
+  expect(told).toHaveLength(users.length);
+});

@@ -136,3 +136,16 @@ describe("text from outside stays on its line and steers no terminal", () => {
     expect(lines).toEqual([`info: ${shown}\n`, `info: ${shown}: x\n`]);
   });
 });
+
+test("a fault that concerns one user is told with whose it is, whatever feature it is of", () => {
+  const faults: (readonly [string, number | undefined])[] = [];
+  const onFault = (line: string, uid: number | undefined): void => void faults.push([line, uid]);
+  const log = createLog({ level: () => "info", write: () => {}, onFault, journal: false });
+  log.of("a").about(1001).of("b").warn("refused");
+  log.of("a").error("lost");
+  log.about(1001).info("here");
+  expect(faults).toEqual([
+    ["a: b: refused", 1001],
+    ["a: lost", undefined],
+  ]);
+});
