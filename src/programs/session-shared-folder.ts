@@ -21,6 +21,7 @@ export class SessionSharedFolder implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #moved: (path: string | undefined) => void;
+  readonly #ended = new AbortController();
   #link: LinkConnection | undefined;
   #path: string | undefined;
   #mount: RcloneMount | undefined;
@@ -62,6 +63,7 @@ export class SessionSharedFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort();
     this.detach();
     await this.#work;
   }
@@ -90,7 +92,7 @@ export class SessionSharedFolder implements AsyncDisposable {
       const { mountRclone, unmountRclone } = await import("../desktop/shared-folder/rclone-mount.ts");
       await unmountRclone(path);
       if (url === "") return { path: "", fault: "" };
-      this.#mount = await mountRclone(url, path, readOnly, this.#clock);
+      this.#mount = await mountRclone({ url, path, readOnly, clock: this.#clock, signal: this.#ended.signal });
       return { path: this.#mount.path, fault: "" };
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;

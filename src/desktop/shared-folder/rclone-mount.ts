@@ -14,17 +14,26 @@ const UNIT = "tsvdagent-shared-folder.service";
 const MOUNT_MS = 20_000;
 const LOOK_MS = 50;
 const COMMAND_MS = 5000;
-const NEVER = new AbortController().signal;
 
 /** Ends with the mount. */
 export interface RcloneMount extends AsyncDisposable {
   readonly path: string;
 }
 
+export interface RcloneOptions {
+  readonly url: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly clock: Clock;
+  /** What is not mounted by then is not mounted at all. */
+  readonly signal: AbortSignal;
+}
+
 /** Throws a BackendError `mount.no-rclone`, `mount.not-empty` or `mount.failed`. */
-export async function mountRclone(url: string, path: string, readOnly: boolean, clock: Clock): Promise<RcloneMount> {
+export async function mountRclone(options: RcloneOptions): Promise<RcloneMount> {
+  const { path } = options;
   await emptyFolder(path);
-  const end = isUnit() ? await startUnit(url, path, readOnly) : await startChild(url, path, readOnly, clock);
+  const end = isUnit() ? await startUnit(options) : await startChild(options);
   return { path, [Symbol.asyncDispose]: end };
 }
 
@@ -40,7 +49,7 @@ function isUnit(): boolean {
   return (process.env.INVOCATION_ID ?? "") !== "";
 }
 
-function rcloneArguments(url: string, path: string, readOnly: boolean): string[] {
+function rcloneArguments({ url, path, readOnly }: RcloneOptions): string[] {
   const webdav = ["--webdav-url", url, "--webdav-vendor", "other", "--config", "/dev/null"];
   const caches = [
     "--vfs-cache-mode",
@@ -66,12 +75,13 @@ function rcloneArguments(url: string, path: string, readOnly: boolean): string[]
   ];
 }
 
-async function startUnit(url: string, path: string, readOnly: boolean): Promise<() => Promise<void>> {
-  await run("systemctl", ["--user", "reset-failed", UNIT]).catch(() => {});
+async function startUnit(options: RcloneOptions): Promise<() => Promise<void>> {
+  const { path, signal } = options;
+  await run("systemctl", ["--user", "reset-failed", UNIT], { timeout: COMMAND_MS, signal }).catch(() => {});
   const unit = ["--user", "--collect", "--quiet", `--unit=${UNIT}`, "-p", "Type=notify", "-p", "TimeoutStopSec=5"];
-  await run("systemd-run", [...unit, "rclone", ...rcloneArguments(url, path, readOnly)], { timeout: MOUNT_MS }).catch(
+  await run("systemd-run", [...unit, "rclone", ...rcloneArguments(options)], { timeout: MOUNT_MS, signal }).catch(
     async (error: unknown) => {
-      // Too slow is not ended.
+      // Too slow, or called off, is not ended.
       await stopUnit(path);
       throw failure(error);
     },
@@ -90,8 +100,9 @@ async function unmount(path: string): Promise<void> {
   await run("fusermount3", ["-uz", path], { timeout: COMMAND_MS }).catch(() => {});
 }
 
-async function startChild(url: string, path: string, readOnly: boolean, clock: Clock): Promise<() => Promise<void>> {
-  const child = spawn("rclone", rcloneArguments(url, path, readOnly), { stdio: ["ignore", "ignore", "pipe"] });
+async function startChild(options: RcloneOptions): Promise<() => Promise<void>> {
+  const { path, clock, signal } = options;
+  const child = spawn("rclone", rcloneArguments(options), { stdio: ["ignore", "ignore", "pipe"] });
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-2000);
@@ -112,14 +123,15 @@ async function startChild(url: string, path: string, readOnly: boolean, clock: C
     await Promise.race([ended, late()]);
     over.abort();
   };
-  for (let waitedMs = 0; waitedMs < MOUNT_MS; waitedMs += LOOK_MS) {
+  for (let waitedMs = 0; waitedMs < MOUNT_MS && !signal.aborted; waitedMs += LOOK_MS) {
     if (await isMounted(path, DEVICE)) return end;
-    const error = await Promise.race([failed, ended.then(() => undefined), sleep(clock, LOOK_MS, NEVER)]);
+    const error = await Promise.race([failed, ended.then(() => undefined), sleep(clock, LOOK_MS, signal)]);
     if (error !== undefined) throw failure(error);
     if (child.exitCode !== null) throw failure({ stderr: complaint, message: "rclone has ended" });
   }
   await end();
-  throw new BackendError("mount.failed", `rclone: not mounted within ${MOUNT_MS} ms`);
+  const why = signal.aborted ? "called off" : `not mounted within ${MOUNT_MS} ms`;
+  throw new BackendError("mount.failed", `rclone: ${why}`);
 }
 
 async function emptyFolder(path: string): Promise<void> {
