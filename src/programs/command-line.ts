@@ -199,7 +199,8 @@ function isCommand(name: string): name is keyof typeof commands {
 }
 
 function overview(): string {
-  const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(12)}${about}`);
+  const width = Math.max(...Object.keys(commands).map(({ length }) => length)) + 2;
+  const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}${about}`);
   return [
     "tsvdagent: a SPICE guest agent",
     "",

@@ -160,7 +160,8 @@ test("qxl with the X driver of its name: two displays are shown, both to the vie
   await all.becomes(...wanted.map(place));
   await until("the viewer to see both", () => viewerSees(all, "qxl", wanted, ""), 20_000, 300);
   expect(await all.log()).not.toContain("monitors.not-shown");
-});
+  // With a boot of its own.
+}, 300_000);
 
 async function viewerSees(
   { viewer }: HotplugGuest,
