@@ -296,7 +296,7 @@ test("row 58: what the viewer asked of an application that stalls is answered NO
   await stalling.own({ targets: ["UTF8_STRING"], answers: "never" });
   await host.next("CLIPBOARD_GRAB");
   host.send({ name: "CLIPBOARD_REQUEST", value: { selection: 0, type: TEXT } });
-  await sleep(100);
+  await until("the application to be asked", () => stalling.wasAskedFor("UTF8_STRING"), 20_000);
   const { owner } = await applicationCopies(sample);
   await using _ = owner;
   const none = host.messages.findLast(({ name }) => name === "CLIPBOARD");

@@ -61,12 +61,8 @@ export class DesktopPrograms implements AsyncDisposable {
     await this.untilOwned("org.xfce.Xfconf");
   }
 
-  async untilOwned(name: string): Promise<void> {
-    const owned = async (): Promise<boolean> => {
-      const call = ["--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.NameHasOwner"];
-      return (await this.tool("dbus-send", "--session", ...call, `string:${name}`)).includes("true");
-    };
-    await until(`${name} on the bus`, owned, 10_000);
+  untilOwned(name: string): Promise<void> {
+    return this.#bus.untilOwned(name);
   }
 
   /** Runs a tool in this desktop; what it prints. */

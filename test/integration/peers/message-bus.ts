@@ -1,7 +1,7 @@
 /** A message bus of its own: dbus-daemon on a socket in a folder of its own, where everybody may do everything. */
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { type PeerProcess, startProcess } from "./processes.ts";
+import { type PeerProcess, run, startProcess } from "./processes.ts";
 import { makeTempDir, type TempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
 
@@ -60,6 +60,14 @@ export class TestBus implements AsyncDisposable {
       },
       START_MS,
     );
+  }
+
+  /** Resolves when somebody has this name, a program that the bus would start if it were a desktop's. */
+  async untilOwned(name: string): Promise<void> {
+    const call = ["--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.NameHasOwner"];
+    const owned = async (): Promise<boolean> =>
+      (await run("dbus-send", [`--bus=${this.address}`, ...call, `string:${name}`])).includes("true");
+    await until(`${name} on the bus`, owned, 20_000);
   }
 
   /** Kills the bus with SIGKILL; resolves when it is gone. Its socket stays behind and refuses. */

@@ -27,6 +27,7 @@ export class OddApplication implements AsyncDisposable {
   readonly #client: x11.Client;
   readonly #window: number;
   readonly #atoms = new Map<string, number>();
+  readonly #asked = new Set<number>();
   #listener: (event: Event) => void = () => {};
 
   private constructor(display: x11.Display) {
@@ -59,6 +60,7 @@ export class OddApplication implements AsyncDisposable {
       for (const [name, given] of Object.entries(answers)) texts.set(await this.#atom(name), given);
     this.#listener = (event) => {
       if (event.type !== SELECTION_REQUEST) return;
+      this.#asked.add(event.target);
       if (event.target === targetsAtom) {
         if (targets === "nonsense") this.#put(event, text ?? 0, 8, Buffer.from("no list"));
         else this.#put(event, atom ?? 0, 32, longs([targetsAtom ?? 0, ...list]));
@@ -75,6 +77,12 @@ export class OddApplication implements AsyncDisposable {
     };
     this.#client.SetSelectionOwner(this.#window, clipboard ?? 0, 0);
     await this.#client.sync();
+  }
+
+  /** Whether anybody has asked for this target of what it has owned. */
+  wasAskedFor(target: string): boolean {
+    const atom = this.#atoms.get(target);
+    return atom !== undefined && this.#asked.has(atom);
   }
 
   /** The owner's time of the clipboard, milliseconds of the server. */
