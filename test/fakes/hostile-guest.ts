@@ -17,7 +17,7 @@ const hostileWays = [
 /** Frames before somebody else has a turn. */
 const BURST = 200;
 /** Of the ways that leave the other side waiting for bytes that are frames of ours, one in so many is taken. */
-const BREAKERS_KEPT = 100;
+const BREAKERS_KEPT = 1000;
 
 export class HostileGuest implements AsyncDisposable {
   readonly #server: Server;
@@ -152,12 +152,13 @@ export class HostileGuest implements AsyncDisposable {
   }
 }
 
-function roomOf(port: Socket): Promise<void> {
+/** Resolves when the port takes more, or is closed: whether it takes more. */
+export function roomOf(port: Socket): Promise<boolean> {
   return new Promise((resolve) => {
     const done = (): void => {
       port.off("drain", done);
       port.off("close", done);
-      resolve();
+      resolve(!port.destroyed);
     };
     port.on("drain", done);
     port.on("close", done);

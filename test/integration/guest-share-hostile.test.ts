@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { muxHeader } from "../../src/wire/webdav-mux.ts";
 import { SeededRandom } from "../fakes/hostile-bytes.ts";
-import { HostileGuest } from "../fakes/hostile-guest.ts";
+import { HostileGuest, roomOf } from "../fakes/hostile-guest.ts";
 import { type Agent, startAgent } from "./peers/agent.ts";
 import { freePort } from "./peers/free-port.ts";
 import { type GuestShare, startGuestShare } from "./peers/guest-share.ts";
@@ -15,10 +15,13 @@ import { sleep, until } from "./peers/until.ts";
 
 const MIB = 1024 * 1024;
 const SEED = 20_261_125;
-/** What a process of Node's may grow by while it is kept busy, whatever is done to it. */
-const MOST_GROWTH_MIB = 60;
-/** The same while much comes as fast as it can: garbage counts, which Node 24 leaves lying for longer. */
-const MOST_FLOODED_MIB = 100;
+/**
+ * What a process of Node's may grow by while it is kept busy, whatever is done to it: twice what is seen of Node 24, which
+ * lets garbage lie for long. One that gathered what it is sent would grow by hundreds.
+ */
+const MOST_GROWTH_MIB = 120;
+/** The same while much comes as fast as it can. */
+const MOST_FLOODED_MIB = 200;
 
 describe("share-proxy outlives a guest that means ill", () => {
   let dir: TempDir;
@@ -62,17 +65,31 @@ describe("share-proxy outlives a guest that means ill", () => {
     await until("the port to be open", () => guest.isOpen, 5000, 5);
   }
 
+  /** The port is closed and opened anew; one client is let in. */
+  async function isOpenedAnew(): Promise<void> {
+    guest.answerWith(undefined);
+    const isLetIn = async (): Promise<boolean> => {
+      const first = (await client()).resume();
+      await until("it to be let in or turned away", () => first.destroyed || guest.connections === 1, 20_000, 5);
+      return !first.destroyed;
+    };
+    await until("a client to be let in", isLetIn, 20_000);
+  }
+
   test("100 000 random and mutated frames, with clients that come and go", async () => {
     await isAnswered();
     const peak = watchMemoryPeak(proxy.pid);
     for (let round = 0; round < 10; round++) {
-      for (let n = 0; n < 30; n++) (await client()).resume();
-      await until("the clients to be known", () => guest.connections > 0, 5000, 5);
+      // After a frame that was cut short all that follows is out of step.
+      await isOpenedAnew();
+      for (let n = 1; n < 30; n++) (await client()).resume();
+      await until("the clients to be known", () => guest.connections === 30, 20_000, 5);
       await guest.sendHostileFrames(10_000);
+      for (const one of clients.splice(0)) one.destroy();
     }
     expect(peak.grownMib()).toBeLessThan(MOST_GROWTH_MIB);
     await isAnswered();
-  }, 60_000);
+  });
 
   test("200 MB for a client that takes nothing: it waits on disk, the next client is served", async () => {
     const slow = await client();
@@ -86,7 +103,7 @@ describe("share-proxy outlives a guest that means ill", () => {
     await guest.flood(id, 200 * MIB);
     expect(peak.grownMib()).toBeLessThan(MOST_FLOODED_MIB);
     await isAnswered();
-  }, 60_000);
+  });
 
   test("a guest that takes nothing, and 2000 clients that give up: nothing is gathered for it", async () => {
     guest.stopReading();
@@ -100,7 +117,7 @@ describe("share-proxy outlives a guest that means ill", () => {
     }
     expect(peak.grownMib()).toBeLessThan(MOST_GROWTH_MIB);
     await isAnswered();
-  }, 60_000);
+  });
 
   test("a guest that asks for it after a sleep finds the port opened anew, and who waited is let go", async () => {
     const waiting = await client();
@@ -116,7 +133,7 @@ describe("share-proxy outlives a guest that means ill", () => {
     await until("those to be turned away", () => clients.filter((each) => each.destroyed).length === 44, 5000, 10);
     await until("the others to be known", () => guest.connections === 256, 5000, 10);
     await isAnswered();
-  }, 30_000);
+  });
 });
 
 describe("daemon and session outlive a host that means ill", () => {
@@ -171,12 +188,12 @@ describe("daemon and session outlive a host that means ill", () => {
         const part = body.subarray(0, random.below(body.length + 1));
         if (way === 6) part.set(random.bytes(Math.min(4, part.length)));
         hostile.write(muxHeader(way === 5 ? BigInt.asIntN(64, id ^ 0x8000_0000_0000_0000n) : id, part.length));
-        if (!hostile.write(part)) await new Promise((resolve) => hostile.once("drain", resolve));
+        if (!hostile.write(part) && !(await roomOf(hostile))) throw new Error("the port was closed");
       }
       hostile.destroy();
     }
     await isServed();
-  }, 60_000);
+  });
 
   test("a million connections of a host that takes no answer: it is heard no further", async () => {
     const hostile = host();
@@ -187,9 +204,13 @@ describe("daemon and session outlive a host that means ill", () => {
       for (let at = 0; at < frames.length; at += 11) frames.writeUInt32LE(n, at + 4);
       hostile.write(Buffer.from(frames));
     }
-    for (let before = -1; before !== hostile.bytesWritten - hostile.writableLength; await sleep(500))
-      before = hostile.bytesWritten - hostile.writableLength;
+    const taken = (): number => hostile.bytesWritten - hostile.writableLength;
+    // A machine that has much else to do may let it stand still for a while, too.
+    for (let [before, still] = [-1, 0]; still < 3; await sleep(500)) {
+      still = taken() === before ? still + 1 : 0;
+      before = taken();
+    }
     hostile.destroy();
     await isServed();
-  }, 60_000);
+  });
 });
