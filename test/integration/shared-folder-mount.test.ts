@@ -11,7 +11,7 @@ import { startChezdav } from "./peers/chezdav.ts";
 import { freePort } from "./peers/free-port.ts";
 import { run } from "./peers/processes.ts";
 import { makeTempDir } from "./peers/temp-dir.ts";
-import { until } from "./peers/until.ts";
+import { until, within } from "./peers/until.ts";
 import { clipboardTargets, pasteToFile } from "./peers/x-clipboard.ts";
 import { startXorgDummy } from "./peers/xorg-dummy.ts";
 
@@ -55,13 +55,11 @@ test("row 100: mounted by rclone at ~/Shared, with a bookmark, and all of it goe
   await until("the mount to be back", () => isMounted(shared), 20_000);
   expect(await readdir(shared)).toContain("a b.bin");
   // Ended, it leaves nothing either.
-  await agent.process.kill();
-  await until("the mount to be gone", () => !isMounted(shared), 10_000);
-  expect(agent.process.exit?.code).toBe(0);
-  await run("pgrep", ["-f", shared]).then(
-    (pids) => expect(pids).toBe(""),
-    () => {},
-  );
+  agent.process.signal("SIGTERM");
+  expect(await within("the agent's end", agent.process.ended, 20_000)).toEqual({ code: 0, signal: null });
+  expect(isMounted(shared)).toBe(false);
+  // It has found none.
+  await expect(run("pgrep", ["-f", shared])).rejects.toThrow(/exit 1: $/);
 });
 
 test("what an agent that was killed has left mounted is mounted anew by the next", async () => {
