@@ -54,8 +54,13 @@ async function becomes(layout: string): Promise<void> {
   await until(`the layout ${layout}`, async () => (await heads()) === layout, 20_000);
 }
 
-async function stays(layout: string, because: RegExp): Promise<void> {
-  await agent.untilLogged(because);
+/** Asks for what cannot be had; waits for the log to say once more why not. */
+async function askInVain(monitors: readonly Wanted[], because: string): Promise<void> {
+  const layout = await heads();
+  const count = (): number => agent.logged.split(because).length - 1;
+  const before = count();
+  expect(await ask(monitors)).toBe(1);
+  await until(`the agent to log ${because}`, () => count() > before, 20_000);
   expect(await heads()).toBe(layout);
 }
 
@@ -100,43 +105,37 @@ test("row 30: a layout left of and above the origin is moved to it", async () =>
 });
 
 describe("what cannot be had is told and the screen kept", () => {
-  const kept = "1000x700+0+0";
-
   beforeEach(async () => {
     await ask([{ width: 1000, height: 700 }]);
-    await becomes(kept);
+    await becomes("1000x700+0+0");
   });
 
   test("row 32: every display off", async () => {
-    expect(await ask([{ width: 0, height: 0 }])).toBe(1);
-    await stays(kept, /layout kept: the viewer has every display off/);
+    await askInVain([{ width: 0, height: 0 }], "layout kept: the viewer has every display off");
   });
 
   test("no display at all", async () => {
-    expect(await ask([])).toBe(1);
-    await stays(kept, /layout kept/);
+    await askInVain([], "layout kept");
   });
 
   test("65535x65535", async () => {
-    expect(await ask([{ width: 65535, height: 65535 }])).toBe(1);
-    await stays(kept, /monitors\.too-large: display of 65535x65535, at most/);
+    await askInVain([{ width: 65535, height: 65535 }], "monitors.too-large: display of 65535x65535, at most");
   });
 
   test("displays that overlap", async () => {
     const wide = { width: 1280, height: 720 };
-    expect(await ask([wide, { ...wide, x: 100 }])).toBe(1);
-    await stays(kept, /monitors\.overlap: displays 0 and 1 overlap/);
+    await askInVain([wide, { ...wide, x: 100 }], "monitors.overlap: displays 0 and 1 overlap");
   });
 
   test("a display this server has no output for", async () => {
     const off = { width: 0, height: 0 };
-    expect(await ask([...Array.from({ length: 40 }, () => off), { width: 800, height: 600 }])).toBe(1);
-    await stays(kept, /monitors\.no-output: display 40 of 16 outputs/);
+    const beyond = [...Array.from({ length: 40 }, () => off), { width: 800, height: 600 }];
+    await askInVain(beyond, "monitors.no-output: display 40 of 16 outputs");
   });
 
   test("more displays than the protocol knows", async () => {
-    expect(await ask(Array.from({ length: 256 }, () => ({ width: 0, height: 0 })))).toBe(1);
-    await stays(kept, /layout kept/);
+    const off = Array.from({ length: 256 }, () => ({ width: 0, height: 0 }));
+    await askInVain(off, "layout kept");
   });
 });
 
@@ -158,7 +157,7 @@ test("two displays side by side are shown, and one of them alone again", async (
 
 test("the X server may die and come back: the screen follows again, the agent is the same", async () => {
   await xorg.restart();
-  await until("the agent to be back", () => (agent.logged.match(/display: connected/g) ?? []).length === 2, 10_000);
+  await until("the agent to be back", () => (agent.logged.match(/display: connected/g) ?? []).length >= 2, 10_000);
   await ask([{ width: 1283, height: 721 }]);
   await becomes("1283x721+0+0");
   expect(agent.process.exit).toBeUndefined();
