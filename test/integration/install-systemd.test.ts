@@ -1,5 +1,5 @@
 // scripts/install-systemd into a folder that stands for a machine, and what it puts there, as systemd's own tools see it.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -19,7 +19,9 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { defaultConfig, readConfig } from "../../src/support/config.ts";
 import { configSchema } from "../../src/support/config-schema.ts";
+import { isGroupRunning } from "./peers/processes.ts";
 import { makeTempDir, type TempDir } from "./peers/temp-dir.ts";
+import { sleep, until } from "./peers/until.ts";
 
 const LIBRARY = "usr/local/lib/tsvdagent";
 const LAUNCHER = "usr/local/bin/tsvdagent";
@@ -46,6 +48,22 @@ function script(tree: string, args: readonly string[], options: { uid?: number; 
 function install(root: TempDir, tree = process.cwd(), ...args: readonly string[]): void {
   const result = script(tree, ["--root", root.path, "--node", process.execPath, ...args]);
   expect(result).toMatchObject({ code: 0, complained: "" });
+}
+
+/** The script and all that it has started, killed after so long; resolves when none of them is left. */
+async function installKilled(root: TempDir, afterMs: number): Promise<void> {
+  const args = ["--root", root.path, "--node", process.execPath];
+  // A group of its own.
+  const { pid } = spawn("scripts/install-systemd", args, { detached: true, stdio: "ignore" });
+  if (pid === undefined) throw new Error("cannot start the script");
+  await sleep(afterMs);
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has come to its end already.
+  }
+  // One that is dying may still be writing.
+  await until("the script's processes to be gone", () => !isGroupRunning(pid), 20_000);
 }
 
 function uninstall(root: TempDir, ...args: readonly string[]): Result {
@@ -321,9 +339,8 @@ describe("uninstall", () => {
   test("nothing is left of one that was killed, whenever that was", async () => {
     using root = machine();
     const before = everythingIn(root.path);
-    const args = ["-s", "KILL", "0.1", "scripts/install-systemd", "--root", root.path, "--node", process.execPath];
-    for (const seconds of ["0.06", "0.1", "0.15", "0.2", "0.3"]) {
-      spawnSync("timeout", args.with(2, seconds));
+    for (const afterMs of [60, 100, 150, 200, 300]) {
+      await installKilled(root, afterMs);
       expect(uninstall(root, "--purge")).toMatchObject({ code: 0, complained: "" });
       expect(everythingIn(root.path)).toEqual(before);
     }

@@ -3,7 +3,7 @@
  * the kernel (PR_SET_PDEATHSIG, through setpriv) if this process is killed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { atExit } from "./at-exit.ts";
 import { within } from "./until.ts";
@@ -203,11 +203,26 @@ function endSync(pid: number): void {
 
 /** False also for a zombie: nobody reaps our children while this process exits. */
 export function isRunning(pid: number): boolean {
+  const state = stateOf(pid);
+  return state !== undefined && state.state !== "Z";
+}
+
+/** Whether anybody of this process group is there who is no zombie. */
+export function isGroupRunning(group: number): boolean {
+  return readdirSync("/proc").some((name) => {
+    const state = /^\d+$/.test(name) ? stateOf(Number(name)) : undefined;
+    return state !== undefined && state.group === group && state.state !== "Z";
+  });
+}
+
+/** proc_pid_stat(5); undefined: there is no such process. */
+function stateOf(pid: number): { readonly state: string; readonly group: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
+    const [state = "", , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state, group: Number(group) };
   } catch {
-    return false;
+    return undefined;
   }
 }
 
