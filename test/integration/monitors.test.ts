@@ -1,6 +1,6 @@
 // Several monitors: a real viewer's on Xspice, under window managers of both kinds, and what the user chose of them.
 import { writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { DisplayOwners } from "../../src/desktop/display/display-owners.ts";
 import { systemClock } from "../../src/support/clock.ts";
 import type { FakeHost } from "../fakes/fake-host.ts";
@@ -195,6 +195,12 @@ describe("what the user has chosen", () => {
     host = await port.opened();
     await host.connectViewer();
     await agent.untilLogged(/display: connected/);
+  });
+  /** Nobody has chosen anything yet. */
+  beforeEach(async () => {
+    await runOn(xorg.display, "xrandr", ["--noprimary"]);
+    await ask(host, [at(1024, 768)]);
+    await shows(xorg.display, "1024x768+0+0");
     await ask(host, [at(1024, 768), at(800, 600, 1024)]);
     await shows(xorg.display, "1024x768+0+0 800x600+1024+0");
   });
@@ -216,8 +222,8 @@ describe("what the user has chosen", () => {
   });
 
   test("who is left of whom survives a resize", async () => {
-    await xrandr("--output", "DUMMY1", "--pos", "0x0", "--output", "DUMMY0", "--pos", "801x0");
-    await shows(xorg.display, "1000x700+801+0 801x601+0+0");
+    await xrandr("--output", "DUMMY1", "--pos", "0x0", "--output", "DUMMY0", "--pos", "800x0");
+    await shows(xorg.display, "1024x768+800+0 800x600+0+0");
     await sleep(300);
     await ask(host, [at(900, 650), at(640, 480, 900)]);
     await shows(xorg.display, "900x650+640+0 640x480+0+0");

@@ -9,6 +9,10 @@ export interface OddOwner {
   readonly answers: "never" | "refuse" | "no-property" | "stalled-incr" | "die" | Readonly<Record<string, string>>;
 }
 
+/** More than any property has. */
+const MOST_LONGS = 1 << 24;
+const PROPERTY_NOTIFY = 28;
+const NEW_VALUE = 0;
 const SELECTION_REQUEST = 30;
 const SELECTION_NOTIFY = 31;
 const PROPERTY_CHANGE_MASK = 1 << 22;
@@ -16,6 +20,8 @@ const REPLACE = 0;
 
 interface Event {
   readonly type: number;
+  readonly atom: number;
+  readonly state: number;
   readonly requestor: number;
   readonly selection: number;
   readonly target: number;
@@ -120,6 +126,25 @@ export class OddApplication implements AsyncDisposable {
     });
   }
 
+  /** Takes what it has begun to take, to its end. Returns how many bytes that were. */
+  async takeRest(): Promise<number> {
+    const place = await this.#atom("ODD_ANSWER");
+    let bytes = 0;
+    const ended = new Promise<void>((resolve, reject) => {
+      this.#listener = (event) => {
+        if (event.type !== PROPERTY_NOTIFY || event.atom !== place || event.state !== NEW_VALUE) return;
+        this.#property(place, true).then(({ data }) => {
+          bytes += data.length;
+          if (data.length === 0) resolve();
+        }, reject);
+      };
+    });
+    // The sign to go on.
+    await this.#property(place, true);
+    await within("the end of what is pasted", ended, 20_000);
+    return bytes;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.stream.destroy();
   }
@@ -142,10 +167,10 @@ export class OddApplication implements AsyncDisposable {
     return this.#property(property);
   }
 
-  /** Left where it is: deleting it would be the sign to go on. */
-  #property(property: number): Promise<x11.Property> {
+  /** Left where it is unless it is taken, which is the sign to go on. */
+  #property(property: number, isTaken = false): Promise<x11.Property> {
     return new Promise((resolve, reject) => {
-      this.#client.GetProperty(0, this.#window, property, 0, 0, 65536, (error, found) =>
+      this.#client.GetProperty(isTaken ? 1 : 0, this.#window, property, 0, 0, MOST_LONGS, (error, found) =>
         error ? reject(error) : resolve(found),
       );
     });
