@@ -100,7 +100,9 @@ describe("a session that was started before its desktop", () => {
     await login();
     const agent = await unit();
     await agent.untilLogged(/no desktop yet/);
-    await sleep(1000);
+    // Who asks once more has not taken what it was told before.
+    const before = manager.asked;
+    await until("the display to be looked at again", () => manager.asked > before, FOUND_MS);
     expect(foundCount(agent)).toBe(0);
   });
 

@@ -1,6 +1,7 @@
 """The user's systemd with an environment and nothing else, on a message bus: arguments are its address and NAME=value…
 
-Says "ready" on stdout. Each line on stdin, values separated by tabs, is a new environment. Ends with the end of stdin.
+Says "ready" on stdout, and "asked" whenever somebody reads the environment. Each line on stdin, values separated by
+tabs, is a new environment. Ends with the end of stdin.
 """
 
 import sys
@@ -15,6 +16,11 @@ NODE = Gio.DBusNodeInfo.new_for_xml(
     '<property name="Environment" type="as" access="read"/></interface></node>'
 )
 environment = sys.argv[2:]
+
+
+def environment_asked(*_):
+    print("asked", flush=True)
+    return GLib.Variant("as", environment)
 
 
 def read_line(channel, _condition):
@@ -33,7 +39,7 @@ bus.register_object(
     "/org/freedesktop/systemd1",
     NODE.interfaces[0],
     None,
-    lambda *_: GLib.Variant("as", environment),
+    environment_asked,
     None,
 )
 Gio.bus_own_name_on_connection(bus, "org.freedesktop.systemd1", 0, lambda *_: print("ready", flush=True), None)

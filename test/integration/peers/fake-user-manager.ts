@@ -21,6 +21,11 @@ export class FakeUserManager implements AsyncDisposable {
     return manager;
   }
 
+  /** How often its environment has been read. */
+  get asked(): number {
+    return this.#said("asked");
+  }
+
   /** As after `systemctl --user import-environment`. */
   async setEnvironment(environment: Readonly<Record<string, string>>): Promise<void> {
     const entries = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
@@ -35,7 +40,10 @@ export class FakeUserManager implements AsyncDisposable {
 
   async #ready(): Promise<void> {
     this.#readyCount += 1;
-    const words = (): number => this.#process.output.split("ready").length - 1;
-    await until("the fake user manager", () => words() >= this.#readyCount, READY_MS);
+    await until("the fake user manager", () => this.#said("ready") >= this.#readyCount, READY_MS);
+  }
+
+  #said(word: string): number {
+    return this.#process.output.split(word).length - 1;
   }
 }
