@@ -13,7 +13,8 @@ beforeAll(async () => {
   // Packed as fast as can be: the other levels are no other package.
   const env = { ...process.env, TSVDAGENT_DEB_LEVEL: "0" };
   const { code, out, errors } = await run("scripts/build-deb", ["--output", folder.path, "--version", "9.8.7"], env);
-  expect(errors).toBe("");
+  // The first time npm fetches the Node that it carries, and may tell of a newer npm.
+  expect(errors.split("\n").filter((line) => line !== "" && !/^npm (notice|warn)\b/.test(line))).toEqual([]);
   expect(code).toBe(0);
   file = out.trim();
   mkdirSync(folder.join("root"));
