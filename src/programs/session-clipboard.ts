@@ -289,6 +289,9 @@ export class SessionClipboard implements DesktopClipboardEvents {
     const content = this.#contentOf(selection, type, abort.signal);
     if (content === undefined) return refuse();
     this.#asked.set(requestId, abort);
+    const pieces = content[Symbol.asyncIterator]();
+    // At once: all else can be got ready while the application is.
+    const first = pieces.next();
     let isAnswered = false;
     try {
       const body = link.openBody();
@@ -296,7 +299,8 @@ export class SessionClipboard implements DesktopClipboardEvents {
       const answer = (): void => link.send({ kind: "content-answer", requestId, type, bodyId: body.id });
       try {
         let bytes = 0;
-        for await (const piece of content) {
+        for (let next = await first; next.done !== true; next = await pieces.next()) {
+          const piece = next.value;
           bytes += piece.length;
           if (bytes > this.#options.policy.maxToHostBytes) {
             this.#refused("guest-to-host", "size");
@@ -312,6 +316,7 @@ export class SessionClipboard implements DesktopClipboardEvents {
         body.end(true);
       } finally {
         body.end(false);
+        await pieces.return?.();
       }
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;

@@ -78,6 +78,7 @@ export class XConnection implements AsyncDisposable {
   readonly #resourceMask: number;
   readonly #failures = new Map<number, x11.RequestFailure>();
   readonly #atoms = new Map<string, Promise<number>>();
+  readonly #knownAtoms = new Map<string, number>();
   readonly #names = new Map<number, Promise<string>>();
   readonly #closed: Promise<void>;
   #isClosed = false;
@@ -230,8 +231,17 @@ export class XConnection implements AsyncDisposable {
     if (atom === undefined) {
       atom = this.ask<number>((callback) => this.client.InternAtom(false, name, callback));
       this.#atoms.set(name, atom);
+      atom.then(
+        (known) => this.#knownAtoms.set(name, known),
+        () => {},
+      );
     }
     return atom;
+  }
+
+  /** The same, if the server has told it before. */
+  knownAtom(name: string): number | undefined {
+    return this.#knownAtoms.get(name);
   }
 
   atomName(atom: number): Promise<string> {

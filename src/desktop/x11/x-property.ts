@@ -14,6 +14,8 @@ const CHANGE_PROPERTY_HEAD = 24;
 const REPLACE = 0;
 /** Bytes of one GetProperty: most content is had with the first. */
 const PAGE_BYTES = 1024 * 1024;
+/** Of a page on its way, worth the reader's turn before all of it is there. */
+const TURN_BYTES = 256 * 1024;
 /** Pages asked for before the one before has come. */
 const PAGES_AHEAD = 2;
 
@@ -52,6 +54,7 @@ export class PropertyPage implements AnswerSink, AsyncIterable<Buffer> {
   #resolveHead: (head: PropertyHead) => void = () => {};
   #rejectHead: (error: BackendError) => void = () => {};
   readonly #pieces: Buffer[] = [];
+  #waitingBytes = 0;
   #left = 0;
   #outcome: "open" | "complete" | BackendError = "open";
   #isDropped = false;
@@ -82,8 +85,10 @@ export class PropertyPage implements AnswerSink, AsyncIterable<Buffer> {
     try {
       for (;;) {
         const piece = this.#pieces.shift();
-        if (piece !== undefined) yield piece;
-        else if (this.#outcome === "open") await new Promise<void>((resolve) => (this.#wake = resolve));
+        if (piece !== undefined) {
+          this.#waitingBytes -= piece.length;
+          yield piece;
+        } else if (this.#outcome === "open") await new Promise<void>((resolve) => (this.#wake = resolve));
         else if (this.#outcome === "complete") return;
         else throw this.#outcome;
       }
@@ -109,7 +114,8 @@ export class PropertyPage implements AnswerSink, AsyncIterable<Buffer> {
     if (content.length < piece.length) this.#x.giveBack(piece.subarray(content.length));
     if (this.#isDropped || content.length === 0) return this.#x.giveBack(content);
     this.#pieces.push(content);
-    this.#wakeUp();
+    this.#waitingBytes += content.length;
+    if (this.#waitingBytes >= TURN_BYTES) this.#wakeUp();
   }
 
   ended(): void {

@@ -58,7 +58,8 @@ export class SelectionReader {
 
   /** Text comes as UTF-8 whatever the target is; anything else as it is. Iterating throws a BackendError `clipboard.*`. */
   async *read(selection: number, target: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const converted = this.#convert(selection, await this.#x.atom(target), signal);
+    // Where nothing has to be asked before, the owner is asked in this turn.
+    const converted = this.#convert(selection, this.#x.knownAtom(target) ?? (await this.#x.atom(target)), signal);
     try {
       let first = await converted.next();
       if (first.done === true) return;
@@ -86,7 +87,7 @@ export class SelectionReader {
     target: number,
     signal: AbortSignal,
   ): AsyncGenerator<{ readonly type: number; readonly data: Buffer }> {
-    const property = await this.#takeFreeProperty();
+    const property = this.#freeProperties.pop() ?? (await this.#newProperty());
     const events = new EventQueue(this.#x, this.#clock, signal);
     let clean = false;
     try {
@@ -145,9 +146,7 @@ export class SelectionReader {
     for await (const data of bytesOfProperty(this.#x, this.#x.window, property, first)) yield { type, data };
   }
 
-  async #takeFreeProperty(): Promise<number> {
-    const free = this.#freeProperties.pop();
-    if (free !== undefined) return free;
+  #newProperty(): Promise<number> {
     this.#nextProperty += 1;
     return this.#x.atom(`TSVDAGENT_${this.#nextProperty}`);
   }
