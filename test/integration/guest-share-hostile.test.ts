@@ -91,7 +91,7 @@ describe("share-proxy outlives a guest that means ill", () => {
     await isAnswered();
   });
 
-  test("200 MB for a client that takes nothing: it waits on disk, the next client is served", async () => {
+  test("400 MB for a client that takes nothing: it waits on disk, the next client is served", async () => {
     const slow = await client();
     slow.pause();
     await until("the client to be known", () => guest.connections === 1, 5000, 5);
@@ -100,16 +100,16 @@ describe("share-proxy outlives a guest that means ill", () => {
     (await client()).resume();
     await until("the other to be known", () => guest.connections === 2, 5000, 5);
     const peak = watchMemoryPeak(proxy.pid);
-    await guest.flood(id, 200 * MIB);
+    await guest.flood(id, 400 * MIB);
     expect(peak.grownMib()).toBeLessThan(MOST_FLOODED_MIB);
     await isAnswered();
   });
 
-  test("a guest that takes nothing, and 2000 clients that give up: nothing is gathered for it", async () => {
+  test("a guest that takes nothing, and 4000 clients that give up: nothing is gathered for it", async () => {
     guest.stopReading();
     const request = Buffer.alloc(60_000, 0x61);
     const peak = watchMemoryPeak(proxy.pid);
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 80; round++) {
       for (let n = 0; n < 50; n++) (await client()).end(request);
       // For what they have sent to be read, if anything is.
       await sleep(40);
