@@ -3,12 +3,11 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { openUnnamedFile } from "../support/native/unnamed-file.ts";
-import { bootId, isAlive } from "./process-mark.ts";
+import { makerOf, newHiddenName } from "./process-mark.ts";
 
 /** What a file system says that has no files without a name. */
 const NO_UNNAMED = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOENT", "ENOSYS"];
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-const draftName = /^\.tsvdagent-([0-9a-f]+)-(\d+)-[0-9a-f-]+\.part$/;
 /** Of another start of the machine, or of another machine. */
 const STALE_MS = 24 * 60 * 60 * 1000;
 
@@ -46,7 +45,7 @@ async function unnamedDraft(folder: DraftFolder, mode: number): Promise<DraftFil
     handle,
     name: async (text) => name(folder.fd, text),
     replace: async (text) => {
-      const hidden = await newDraftName();
+      const hidden = await newHiddenName();
       name(folder.fd, hidden);
       await renameOver(`${folder.path}/${hidden}`, `${folder.path}/${text}`);
     },
@@ -57,7 +56,7 @@ async function unnamedDraft(folder: DraftFolder, mode: number): Promise<DraftFil
 /** On file systems that know no better. */
 async function hiddenDraft(folder: DraftFolder, mode: number): Promise<DraftFile> {
   await removeLeftovers(folder.path);
-  const path = `${folder.path}/${await newDraftName()}`;
+  const path = `${folder.path}/${await newHiddenName()}`;
   const handle = await open(path, NEW_FILE, mode);
   let isHidden = true;
   let closing: Promise<void> | undefined;
@@ -108,20 +107,13 @@ async function renameOver(from: string, to: string): Promise<void> {
   }
 }
 
-async function newDraftName(): Promise<string> {
-  const { randomUUID } = await import("node:crypto");
-  return `.tsvdagent-${await bootId()}-${process.pid}-${randomUUID()}.part`;
-}
-
 /** Those of processes that are no more. */
 async function removeLeftovers(folder: string): Promise<void> {
-  const boot = await bootId();
   for (const name of await readdir(folder).catch(() => [])) {
-    const [, itsBoot, pid] = draftName.exec(name) ?? [];
-    if (pid === undefined) continue;
     const path = `${folder}/${name}`;
+    const maker = await makerOf(name);
+    const isLeft = maker === "dead" || (maker === "unknown" && (await isStale(path).catch(() => false)));
     // Another draft may be clearing away the same one.
-    const isLeft = itsBoot === boot ? !isAlive(Number(pid)) : await isStale(path).catch(() => false);
     if (isLeft) await unlink(path).catch(() => {});
   }
 }

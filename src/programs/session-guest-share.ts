@@ -44,9 +44,10 @@ export class SessionGuestShare implements AsyncDisposable {
   static async start({ settings, clock, log, report }: SessionGuestShareParts): Promise<SessionGuestShare> {
     const { folders, isWritable, port } = settings;
     const passwordFile = join(stateFolder(), "guest-share-password");
+    const notes = join(stateFolder(), "guest-share-passing");
     const credentials = await credentialsAt(passwordFile);
     const paths = folders.map((path) => path.replace(/^~(?=\/|$)/, homedir()));
-    const server = new ShareServer({ folders: paths, isWritable, credentials, clock, log });
+    const server = new ShareServer({ folders: paths, isWritable, credentials, notes, clock, log });
     const share = new SessionGuestShare(server, clock, log);
     const where = `${folders.join(", ")} ${isWritable ? "read-write" : "read-only"}, name and password in ${passwordFile}`;
     log.info(`shared: ${where}`);

@@ -8,8 +8,8 @@ import { systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError, RunError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
-import { Backlog } from "../system/shared-folder/backlog.ts";
 import type { ListenAddress } from "../system/shared-folder/dav-proxy.ts";
+import { MuxClient } from "../system/shared-folder/mux-client.ts";
 import { MAX_CONNECTIONS, MuxConnections } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
 import type { CommandLine } from "./command-line.ts";
@@ -19,10 +19,8 @@ import { listenAddress } from "./settings.ts";
 export type ShareProxyOptions = Extract<CommandLine, { command: "share-proxy" }>["options"];
 
 const DEFAULT_LISTEN = "127.0.0.1:9844";
-/** A connection on which nothing comes or goes, in either direction. */
+/** A connection on which nothing comes or goes. */
 const IDLE_MS = 10 * 60_000;
-/** For a client to take the last of an answer, before it is hung up. */
-const LAST_WORDS_MS = 2000;
 
 /** Resolves when the signal is aborted. Throws a ConfigError, or a RunError when it cannot listen. */
 export async function shareProxy(options: ShareProxyOptions, { log, stop }: ProgramContext): Promise<void> {
@@ -44,14 +42,11 @@ export async function shareProxy(options: ShareProxyOptions, { log, stop }: Prog
   proxy.hostLeft();
 }
 
-class ShareProxy {
+export class ShareProxy {
   readonly #log: Log;
   #mux: MuxConnections | undefined;
   /** Never used twice: what the guest says late must not reach another. */
   #lastId = 0n;
-  /** Clients whose first bytes the guest has no room for yet. */
-  readonly #waiting = new Map<Socket, Uint8Array>();
-  #isLettingIn = false;
   /** Opens the port anew. */
   anew: () => void = () => {};
 
@@ -79,86 +74,27 @@ class ShareProxy {
   accept(socket: Socket): void {
     socket.on("error", () => {});
     // Closed at once: the client says so, where it would wait for an answer.
-    if (this.#mux === undefined) return void socket.destroy();
-    socket.resume();
+    const mux = this.#mux;
+    if (mux === undefined) return void socket.destroy();
     socket.setNoDelay(true);
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
-    // Numbered by their first bytes: the guest takes a number that is lower than one it has seen for a late one.
-    socket.once("data", (bytes: Uint8Array) => this.#queue(socket, bytes));
-  }
-
-  /** For a guest that takes nothing nothing is gathered, however many come and go. */
-  #queue(socket: Socket, first: Uint8Array): void {
-    socket.pause();
-    this.#waiting.set(socket, first);
-    socket.once("close", () => this.#waiting.delete(socket));
-    if (!this.#isLettingIn) void this.#letIn();
-  }
-
-  async #letIn(): Promise<void> {
-    this.#isLettingIn = true;
-    while (this.#waiting.size > 0) {
-      const mux = this.#mux;
-      await mux?.drained();
-      // It may have gone meanwhile.
-      const [next] = this.#waiting;
-      if (next === undefined) break;
-      const [socket, first] = next;
-      this.#waiting.delete(socket);
-      if (mux === undefined || mux !== this.#mux) socket.destroy();
-      else this.#begin(socket, first, mux);
-    }
-    this.#isLettingIn = false;
-  }
-
-  #begin(socket: Socket, first: Uint8Array, mux: MuxConnections): void {
     try {
-      // Before what is sent may let it wait again.
-      socket.resume();
-      join(socket, first, mux, this.#log);
+      const client = new MuxClient(socket, mux, {
+        clock: systemClock,
+        answered: () => {},
+        closed: () => {},
+        failed: (why) => this.#log.warn(`a connection is closed: ${why}`),
+      });
+      // What the guest works on may take its time: a large folder, a slow disk.
+      const idle = (): void => void (client.isAnswerDue ? socket.setTimeout(IDLE_MS) : socket.destroy());
+      socket.setTimeout(IDLE_MS).on("timeout", idle);
+      socket.on("data", (bytes: Uint8Array) => client.send(bytes));
+      void client.start();
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(describeError(error));
       socket.destroy();
     }
   }
-}
-
-/** Throws a BackendError when there are too many. */
-function join(socket: Socket, first: Uint8Array, mux: MuxConnections, log: Log): void {
-  const backlog = new Backlog(
-    socket,
-    systemClock,
-    () => mux.reconsider(),
-    (why) => {
-      log.warn(`a connection is closed: ${why}`);
-      socket.destroy();
-    },
-  );
-  const connection = mux.open({
-    data: (piece) => backlog.write(piece),
-    closed: (isCut) => {
-      if (isCut) return void socket.destroy();
-      backlog.end();
-      // A client that is still speaking is not heard by anybody.
-      socket.once("finish", () => systemClock.after(LAST_WORDS_MS, () => socket.destroy()));
-    },
-    get isFull() {
-      return backlog.isFull;
-    },
-    get isBehind() {
-      return backlog.isBehind;
-    },
-  });
-  const send = (bytes: Uint8Array): void => {
-    if (connection.send(bytes)) return;
-    socket.pause();
-    void connection.drained().then(() => socket.resume());
-  };
-  send(first);
-  socket.on("data", send);
-  socket.once("end", () => connection.close());
-  socket.once("close", () => connection.close());
 }
 
 async function listen({ host, port }: ListenAddress, connected: (socket: Socket) => void): Promise<AsyncDisposable> {

@@ -148,6 +148,27 @@ describe("on the host, the guest's folder", () => {
     expect(readdirSync(killed.folder(""))).toEqual(["kept"]);
   });
 
+  test("keeps the old folder when a COPY over it is ended by kill -9; what that has left goes at the next start", async () => {
+    await using killed = await startGuestShare();
+    const { folder, url, user, password } = killed;
+    for (const name of ["many", "old"]) mkdirSync(folder(name));
+    writeFileSync(folder("old/mine"), "mine");
+    for (let n = 0; n < 1500; n++) writeFileSync(folder(`many/${n}`), String(n));
+    const copy = ["-sS", "-u", `${user}:${password}`, "-X", "COPY", "-H", `Destination: ${url}old`, `${url}many`];
+    await using copying = await startProcess("curl", copy);
+    const left = (): string[] => readdirSync(folder("")).filter((name) => name.startsWith("."));
+    await until("it to begin", () => left().length > 0, 5000, 1);
+    await killed.session.process.kill("SIGKILL");
+    expect((await copying.ended).code).not.toBe(0);
+    expect(left()).toHaveLength(1);
+    expect(readdirSync(folder("old"))).toEqual(["mine"]);
+    const next = await killed.nextSession();
+    await next.untilLogged(/cleared up after one that was killed: 1/);
+    expect(readdirSync(folder("")).sort()).toEqual(["many", "old"]);
+    expect(await killed.status("-X", "COPY", "-H", `Destination: ${url}old`, `${url}many`)).toBe("204");
+    expect(readdirSync(folder("old"))).toHaveLength(1500);
+  }, 30_000);
+
   test("a browser lists, downloads and uploads, and runs no script of a file's name", async () => {
     mkdirSync(share.folder("page"));
     const name = `<img src=x onerror="document.title='taken'">'&#.txt`;

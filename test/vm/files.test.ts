@@ -7,8 +7,8 @@ import { SpiceClient } from "../integration/peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
 import { until } from "../integration/peers/until.ts";
 import { Desktop } from "./desktop.ts";
-import { type Guest, startGuest } from "./guest.ts";
-import { complaints, installProduct, md5, waitForAgent, waitForStatus } from "./product.ts";
+import type { Guest } from "./guest.ts";
+import { complaints, md5, startProductGuest, waitForAgent, waitForStatus } from "./product.ts";
 
 const KIB = 1024;
 const LARGE_BYTES = 100_000_000;
@@ -26,10 +26,7 @@ let dir: TempDir;
 beforeAll(async () => {
   dir = makeTempDir("viewer-files");
   mkdirSync(dir.join("shared"));
-  guest = await startGuest();
-  expect(await guest.waitForBoot()).toBe("running");
-  await guest.writeFile("/etc/tsvdagent/config.toml", "[shared-folder]\nannounce = true\n");
-  await installProduct(guest);
+  guest = await startProductGuest({}, "[shared-folder]\nannounce = true\n");
   viewer = await SpiceClient.start();
   await viewer.connect(guest.spicePort, { timeoutMs: 30_000, sharedFolder: { path: dir.join("shared") } });
   desktop = await Desktop.start(guest);

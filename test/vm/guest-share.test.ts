@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { GuestShareReport } from "../../src/programs/status-report.ts";
 import { type Agent, startAgent } from "../integration/peers/agent.ts";
 import { freePort } from "../integration/peers/free-port.ts";
 import {
@@ -15,8 +16,8 @@ import {
 import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs, until } from "../integration/peers/until.ts";
 import { Desktop } from "./desktop.ts";
-import { type Guest, startGuest } from "./guest.ts";
-import { complaints, daemonPid, installProduct, md5, waitForStatus } from "./product.ts";
+import type { Guest } from "./guest.ts";
+import { complaints, daemonLog, daemonPid, md5, readStatus, startProductGuest, waitForStatus } from "./product.ts";
 
 const MIB = 1024 * 1024;
 const SHARE_PORT = "org.tsvdagent.share.0";
@@ -32,9 +33,6 @@ let proxy: Agent;
 let dir: TempDir;
 let folder: FolderOfGuest;
 
-const inGuest = (script: string, timeoutMs = 60_000): Promise<string> =>
-  guest.output(["sh", "-c", script], { user: "guest", timeoutMs });
-
 const status = (...args: readonly string[]): Promise<string> =>
   curl(folder, "-m", "20", "-o", "/dev/null", "-w", "%{http_code}", ...args).catch((error: Error) => error.message);
 
@@ -43,15 +41,21 @@ async function startProxy(at: string): Promise<void> {
   await proxy.untilLogged(/the guest's port is open/);
 }
 
+const shareOf = async (): Promise<GuestShareReport> => {
+  const { guestShare } = await readStatus(guest);
+  if (guestShare === null) throw new Error("no port of the guest's folder");
+  return guestShare;
+};
+
 const isServed = (timeoutMs = 30_000): Promise<unknown> =>
   until("the folder to be served", async () => (await status(folder.url)) === "200", timeoutMs, 250);
 
 beforeAll(async () => {
   dir = makeTempDir("guest-share");
-  guest = await startGuest({ extraPorts: [SHARE_PORT] });
-  expect(await guest.waitForBoot()).toBe("running");
-  await installProduct(guest);
-  await inGuest(`mkdir -p ~/Public ~/.config/tsvdagent && cat > ~/.config/tsvdagent/config.toml <<'END'\n${CONFIG}END`);
+  guest = await startProductGuest({ extraPorts: [SHARE_PORT] });
+  await guest.script(
+    `mkdir -p ~/Public ~/.config/tsvdagent && cat > ~/.config/tsvdagent/config.toml <<'END'\n${CONFIG}END`,
+  );
   desktop = await Desktop.start(guest);
   const at = `127.0.0.1:${await freePort()}`;
   await startProxy(at);
@@ -78,7 +82,7 @@ describe("on the host, without a network of the guest's", () => {
     let startMs = monotonicMs();
     expect(await status("-T", dir.join("up"), `${folder.url}up.bin`)).toBe("201");
     console.log(`50 MiB to the guest: ${Math.round(monotonicMs() - startMs)} ms`);
-    expect(await inGuest(`md5sum < ${PUBLIC}/up.bin`)).toContain(md5(content));
+    expect(await guest.script(`md5sum < ${PUBLIC}/up.bin`)).toContain(md5(content));
     startMs = monotonicMs();
     await curl(folder, "-o", dir.join("down"), `${folder.url}up.bin`);
     console.log(`50 MiB from the guest: ${Math.round(monotonicMs() - startMs)} ms`);
@@ -88,7 +92,7 @@ describe("on the host, without a network of the guest's", () => {
     expect(await curl(folder, "-X", "PROPFIND", "-H", "Depth: 1", folder.url)).toContain(
       "<D:href>/Public/up.bin</D:href>",
     );
-    expect(await inGuest(`stat -c '%U %a' ${PUBLIC}/up.bin`)).toBe("guest 644\n");
+    expect(await guest.script(`stat -c '%U %a' ${PUBLIC}/up.bin`)).toBe("guest 644\n");
   });
 
   test("20 at once beside one that takes nothing", async () => {
@@ -114,7 +118,7 @@ describe("on the host, without a network of the guest's", () => {
     ]);
     expect(text).not.toMatch(/failed|error/i);
     expect(readFileSync(dir.join("got"), "utf8")).toBe("first\nedited\n");
-    expect(await inGuest(`cd ${PUBLIC}/desk && ls && cat moved`)).toBe("moved\nfirst\nedited\n");
+    expect(await guest.script(`cd ${PUBLIC}/desk && ls && cat moved`)).toBe("moved\nfirst\nedited\n");
   });
 
   test("rclone copies 60 files both ways, finds them equal, and moves them", async () => {
@@ -128,11 +132,13 @@ describe("on the host, without a network of the guest's", () => {
     await rclone("copy", dir.join("many"), "guest:many");
     await rclone("check", "--download", dir.join("many"), "guest:many");
     await rclone("move", "guest:many", "guest:moved");
-    expect(await inGuest(`find ${PUBLIC}/moved -type f | wc -l; find ${PUBLIC}/many -type f | wc -l`)).toBe("60\n0\n");
+    expect(await guest.script(`find ${PUBLIC}/moved -type f | wc -l; find ${PUBLIC}/many -type f | wc -l`)).toBe(
+      "60\n0\n",
+    );
   });
 
   test("a browser lists, downloads and uploads", async () => {
-    await inGuest(`mkdir ${PUBLIC}/page && printf 'from the guest' > "${PUBLIC}/page/a ü&.txt"`);
+    await guest.script(`mkdir ${PUBLIC}/page && printf 'from the guest' > "${PUBLIC}/page/a ü&.txt"`);
     writeFileSync(dir.join("from the host.txt"), "from the host");
     await inBrowser(folder, async (page) => {
       await page.goto(`${folder.url}page/`);
@@ -143,11 +149,11 @@ describe("on the host, without a network of the guest's", () => {
       await page.setInputFiles("#files", dir.join("from the host.txt"));
       await page.getByRole("link", { name: "from the host.txt" }).waitFor({ timeout: 20_000 });
     });
-    expect(await inGuest(`cat "${PUBLIC}/page/from the host.txt"`)).toBe("from the host");
+    expect(await guest.script(`cat "${PUBLIC}/page/from the host.txt"`)).toBe("from the host");
   });
 
   test("a file manager of GTK's, through gvfs", async () => {
-    await inGuest(`mkdir ${PUBLIC}/files && echo first > ${PUBLIC}/files/one`);
+    await guest.script(`mkdir ${PUBLIC}/files && echo first > ${PUBLIC}/files/one`);
     const text = await withGvfs(folder, dir, [
       'gio list "$at/files"',
       'gio cat "$at/files/one"',
@@ -155,12 +161,26 @@ describe("on the host, without a network of the guest's", () => {
       'gio move "$at/files/put" "$at/files/re named"',
     ]);
     expect(text).toBe("one\nfirst\n");
-    expect(await inGuest(`cat "${PUBLIC}/files/re named"`)).toBe("from the host");
+    expect(await guest.script(`cat "${PUBLIC}/files/re named"`)).toBe("from the host");
   });
 });
 
-describe("in the guest itself, davfs2", () => {
-  test("mounts it: copies, appends, moves and removes, with equal content", async () => {
+describe("for an ordinary user", () => {
+  test("what is read only is copied, and its copy is read only, too; in a folder as well", async () => {
+    await guest.script(
+      `cd ${PUBLIC} && mkdir ro && echo mine > ro/f && chmod 444 ro/f && cp -p ro/f f && mkdir there && touch there/old`,
+    );
+    const copied = (from: string, to: string): Promise<string> =>
+      status("-X", "COPY", "-H", `Destination: ${folder.url}${to}`, `${folder.url}${from}`);
+    expect(await copied("f", "g")).toBe("201");
+    expect(await copied("ro", "there")).toBe("204");
+    const found = `cd ${PUBLIC} && cat g there/f && stat -c '%U %a' g there/f && ls there && ls -A | grep -c tsvdagent || true`;
+    expect(await guest.script(found)).toBe("mine\nmine\nguest 444\nguest 444\nf\n0\n");
+  });
+});
+
+describe("in the guest itself", () => {
+  test("davfs2 mounts it: copies, appends, moves and removes, with equal content", async () => {
     // The port is for the user's programs and root's: davfs2 is to stay root, and not become a user of its own.
     const options = "ask_auth 0\\nuse_locks 1\\ndelay_upload 0\\n";
     const script = `
@@ -186,6 +206,23 @@ cat '${PUBLIC}/t 2#ü' '${PUBLIC}/d/t 2#ü'; ls -d ${PUBLIC}/gone 2>&1 | tail -c
     expect(rest.slice(0, 4)).toEqual(["one", "two", "one", "two"]);
     expect(text).toContain("directory");
   });
+
+  test("a file manager of GTK's has it, through gvfs: lists, reads, puts, moves, and programs see it as files", async () => {
+    const at = `dav://${folder.user}@127.0.0.1:${PORT_IN_GUEST}/Public`;
+    const seen = `"$XDG_RUNTIME_DIR"/gvfs/dav*`;
+    const text = await guest.script(
+      `
+set -e
+mkdir -p ${PUBLIC}/gtk && echo first > ${PUBLIC}/gtk/one && head -c 5000000 /dev/urandom > ~/five
+printf '%s\\n' '${folder.password}' | gio mount '${at}' > /dev/null 2>&1
+gio list '${at}/gtk'; gio cat '${at}/gtk/one'
+gio copy ~/five '${at}/gtk/put' && gio move '${at}/gtk/put' '${at}/gtk/re%20named'
+cmp ~/five "${PUBLIC}/gtk/re named" && ls ${seen}/gtk && cat ${seen}/gtk/one && cmp ~/five ${seen}/"gtk/re named" && echo same
+gio mount -u '${at}'`,
+      150_000,
+    );
+    expect(text).toBe("one\nfirst\none\nre named\nfirst\nsame\n");
+  });
 });
 
 describe("who comes and goes", () => {
@@ -200,11 +237,11 @@ describe("who comes and goes", () => {
   });
 
   test("the daemon is killed in the middle of a PUT: no half file, and it is served again", async () => {
-    await inGuest(`echo old > ${PUBLIC}/kept`);
+    await guest.script(`echo old > ${PUBLIC}/kept`);
     const put = status("--limit-rate", "2M", "-T", dir.join("up"), `${folder.url}kept`);
     await until(
       "the PUT to begin",
-      async () => (await inGuest(`ls -l /proc/[0-9]*/fd 2> /dev/null | grep -c '${PUBLIC}/#' || true`)) !== "0\n",
+      async () => (await guest.script(`ls -l /proc/[0-9]*/fd 2> /dev/null | grep -c '${PUBLIC}/#' || true`)) !== "0\n",
       20_000,
       250,
     );
@@ -212,8 +249,58 @@ describe("who comes and goes", () => {
     await guest.output(["kill", "-9", String(pid)]);
     expect(await put).not.toMatch(/^2/);
     await isServed(60_000);
-    expect(await inGuest(`cat ${PUBLIC}/kept; ls -A ${PUBLIC} | grep -c part || true`)).toBe("old\n0\n");
+    expect(await guest.script(`cat ${PUBLIC}/kept; ls -A ${PUBLIC} | grep -c part || true`)).toBe("old\n0\n");
   });
+
+  test("the host leaves while it is kept waiting for a session that stands still: the next one is served", async () => {
+    const [agent] = (await readStatus(guest)).sessions;
+    await guest.output(["kill", "-STOP", String(agent?.pid)]);
+    try {
+      const takenBytes = async (): Promise<number> => {
+        const io = await guest.output(["cat", `/proc/${await daemonPid(guest)}/io`]);
+        return Number(/^rchar: (\d+)$/m.exec(io)?.[1]);
+      };
+      const start = await takenBytes();
+      const put = status("-T", dir.join("up"), `${folder.url}never`);
+      let last = start;
+      const standsStill = async (): Promise<boolean> => {
+        const before = last;
+        last = await takenBytes();
+        return last - start > 4 * MIB && last - before < 1000;
+      };
+      await until("the host to be kept waiting", standsStill, 30_000, 1000);
+      await proxy.process.kill("SIGKILL");
+      expect(await put).not.toMatch(/^2/);
+      await proxy[Symbol.asyncDispose]();
+      await until(
+        "the daemon to notice",
+        async () => (await daemonLog(guest)).trimEnd().endsWith("guest share: the host is gone"),
+        20_000,
+        500,
+      );
+      await startProxy(new URL(folder.url).host);
+    } finally {
+      await guest.output(["kill", "-CONT", String(agent?.pid)]);
+    }
+    await isServed(60_000);
+    expect(await guest.script(`ls ${PUBLIC}/never 2>&1 || true`)).toContain("No such file");
+  });
+
+  test("savevm and loadvm with the port open, and with a file on its way: served again, as it was then", async () => {
+    await guest.script(`echo then > ${PUBLIC}/at`);
+    await guest.qmp.saveState("then");
+    writeFileSync(dir.join("later"), "later");
+    for (let n = 0; n < 5; n++) expect(await status("-T", dir.join("later"), `${folder.url}at`)).toBe("204");
+    const get = status("--limit-rate", "1M", `${folder.url}up.bin`);
+    await until("it to be on its way", async () => (await shareOf()).connections > 0, 20_000, 250);
+    await guest.qmp.loadState("then");
+    expect(await get).not.toBe("200");
+    await isServed(60_000);
+    await curl(folder, "-o", dir.join("at"), `${folder.url}at`);
+    expect(readFileSync(dir.join("at"), "utf8")).toBe("then\n");
+    expect(await status("-T", dir.join("later"), `${folder.url}at`)).toBe("204");
+    await guest.qmp.monitor("delvm then");
+  }, 400_000);
 
   test("its user logs out: whoever connects is closed at once; another user's session does not serve it", async () => {
     await desktop.stop();

@@ -145,6 +145,11 @@ export class Guest implements AsyncDisposable {
     return stdout;
   }
 
+  /** A shell's script as the user "guest"; what it prints. */
+  script(text: string, timeoutMs = 60_000): Promise<string> {
+    return this.output(["sh", "-c", text], { user: "guest", timeoutMs });
+  }
+
   /** Starts a program and does not wait for it. */
   async start(argv: readonly string[], options: RunOptions = {}): Promise<GuestProcess> {
     const { user = "root", env = {}, cgroup } = options;

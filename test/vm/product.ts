@@ -22,6 +22,20 @@ export function installProduct(guest: Guest, ...args: readonly string[]): Promis
   return guest.output([INSTALLER, ...args], { timeoutMs: 180_000 });
 }
 
+/** A booted guest with the product, and nobody in it. `config`: the system's. */
+export async function startProductGuest(options: GuestOptions = {}, config = ""): Promise<Guest> {
+  const guest = await startGuest(options);
+  try {
+    await guest.waitForBoot();
+    if (config !== "") await guest.writeFile("/etc/tsvdagent/config.toml", config);
+    await installProduct(guest);
+    return guest;
+  } catch (error) {
+    await guest[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 export interface DesktopGuest {
   readonly guest: Guest;
   readonly desktop: Desktop;
@@ -37,13 +51,8 @@ export async function startDesktopGuest(
   options: GuestOptions = {},
   product: ProductOptions = {},
 ): Promise<DesktopGuest> {
-  const guest = await startGuest(options);
+  const guest = await startProductGuest(options, product.log === undefined ? "" : `[log]\nlevel = "${product.log}"\n`);
   try {
-    await guest.waitForBoot();
-    if (product.log !== undefined) {
-      await guest.writeFile("/etc/tsvdagent/config.toml", `[log]\nlevel = "${product.log}"\n`);
-    }
-    await installProduct(guest);
     const desktop = await Desktop.start(guest, product);
     await waitForAgent(guest, desktop);
     return { guest, desktop };

@@ -1,6 +1,5 @@
 // MKCOL, DELETE, COPY, MOVE, LOCK and UNLOCK.
 
-import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, mkdir, opendir, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { openDraft } from "../draft-file.ts";
@@ -9,6 +8,7 @@ import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
+import type { PassingPlaces } from "./passing-places.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
 import { isHidden, isWithin, keyOf, type SharePath } from "./share-path.ts";
 import type { Place, SharedTree } from "./shared-tree.ts";
@@ -22,6 +22,7 @@ export interface ChangeParts {
   readonly tree: SharedTree;
   readonly locks: DavLocks;
   readonly dead: DeadProperties;
+  readonly passing: PassingPlaces;
 }
 
 export async function makeFolder(exchange: Exchange, { tree, locks }: ChangeParts): Promise<void> {
@@ -72,12 +73,8 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   locks.check(to, tokens, { isDeep: true, isMember: true });
   const isReplaced = target.stats !== undefined;
   if (isReplaced && overwrite === "F") throw new DavError(412, "something is there already");
-  const isOfFiles = !source.stats.isDirectory() && target.stats?.isDirectory() !== true;
-  const carry = (): Promise<void> =>
-    isMove ? move(source, target, path, tree) : copy(path, target, tree, depth === "infinity");
-  // A file takes another's place in one step.
-  if (isReplaced && !isOfFiles) await inPlaceOf(target, carry);
-  else await carry();
+  const isDeep = depth === "infinity";
+  await carry({ source, target, path, isMove, isDeep }, parts);
   locks.forget(to);
   dead.forget(to);
   dead.copy(path, to);
@@ -88,18 +85,41 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   response.writeHead(isReplaced ? 204 : 201).end();
 }
 
-/** What is there now is put aside until `carry` is done, and comes back if it fails. */
-async function inPlaceOf({ folder, path }: Place, carry: () => Promise<void>): Promise<void> {
-  const aside = `${folder.path}/.tsvdagent-${randomUUID()}.replaced`;
-  await rename(path, aside);
+interface Carriage {
+  readonly source: Place;
+  readonly target: Place;
+  /** Of the source. */
+  readonly path: SharePath;
+  readonly isMove: boolean;
+  readonly isDeep: boolean;
+}
+
+/** Whole or not at all: what is at the target now stays there, or comes back, when it fails. */
+async function carry({ source, target, path, isMove, isDeep }: Carriage, parts: ChangeParts): Promise<void> {
+  const { tree, passing } = parts;
+  // A link is moved itself, and copied as what it leads to.
+  const isFolder = isMove ? source.stats?.isDirectory() === true : await isFolderAt(path, tree);
+  await using copied = isFolder && !isMove ? await passing.take(target.folder) : undefined;
+  if (copied !== undefined) await copyTree(path, copied.path, tree, { isDeep });
+  const put = (): Promise<void> => {
+    if (copied !== undefined) return rename(copied.path, target.path);
+    return isMove ? move(source, target, path, tree) : copyOver(path, target, tree);
+  };
+  // A file takes another's place in one step.
+  const isOneStep = target.stats === undefined || !(isFolder || target.stats.isDirectory());
+  await (isOneStep ? put() : inPlaceOf(target, put, passing));
+}
+
+/** What is there now is put aside until `put` is done, and comes back if it fails. */
+async function inPlaceOf({ folder, path }: Place, put: () => Promise<void>, passing: PassingPlaces): Promise<void> {
+  await using aside = await passing.take(folder);
+  await rename(path, aside.path);
   try {
-    await carry();
+    await put();
   } catch (error) {
-    await rm(path, { recursive: true, force: true });
-    await rename(aside, path);
+    await rename(aside.path, path);
     throw error;
   }
-  await rm(aside, { recursive: true });
 }
 
 async function move(source: Place, target: Place, path: SharePath, tree: SharedTree): Promise<void> {
@@ -110,16 +130,15 @@ async function move(source: Place, target: Place, path: SharePath, tree: SharedT
     // What is hidden in a folder is not copied, and would be lost with it.
     if (source.stats?.isDirectory() === true)
       throw new DavError(403, "a folder is not moved to another file system: copy it");
-    await copy(path, target, tree, true);
+    await copyOver(path, target, tree);
     await unlink(source.path);
   }
 }
 
-async function copy(path: SharePath, target: Place, tree: SharedTree, isDeep: boolean): Promise<void> {
+/** Of a file, which is at the target when it is whole. */
+async function copyOver(path: SharePath, target: Place, tree: SharedTree): Promise<void> {
   await using handle = await tree.open(path);
-  const stats = await handle.stat();
-  if (stats.isDirectory()) return await copyFolder(path, handle, target.path, tree, isDeep);
-  const mode = stats.mode & 0o777;
+  const mode = (await handle.stat()).mode & 0o777;
   // It is opened once more to be written, which a file that is read only does not suffer.
   const draft = await openDraft(target.folder, mode | 0o200);
   try {
@@ -131,29 +150,31 @@ async function copy(path: SharePath, target: Place, tree: SharedTree, isDeep: bo
   }
 }
 
-/** What is not shared, hidden files and links that lead out, is not copied either. */
-async function copyFolder(
+/** A folder, or a file in one. What is not shared, hidden files and links that lead out, is not copied either. */
+async function copyTree(
   path: SharePath,
-  from: FileHandle,
   to: string,
   tree: SharedTree,
-  isDeep: boolean,
-  level = 0,
+  { isDeep = true, level = 0 }: { readonly isDeep?: boolean; readonly level?: number },
 ): Promise<void> {
   if (level > MAX_COPY_DEPTH) throw new DavError(409, "there are too many folders in folders");
+  await using from = await tree.open(path);
+  if (!(await from.stat()).isDirectory()) return await copyFile(pathOf(from), to, constants.COPYFILE_FICLONE);
   await mkdir(to);
   if (!isDeep) return;
   for await (const { name } of await opendir(pathOf(from))) {
     if (isHidden(name)) continue;
     try {
-      await using handle = await tree.open([...path, name]);
-      if ((await handle.stat()).isDirectory())
-        await copyFolder([...path, name], handle, `${to}/${name}`, tree, true, level + 1);
-      else await copyFile(pathOf(handle), `${to}/${name}`, constants.COPYFILE_FICLONE);
+      await copyTree([...path, name], `${to}/${name}`, tree, { level: level + 1 });
     } catch (error) {
       if (!(error instanceof DavError && error.status === 403)) throw error;
     }
   }
+}
+
+async function isFolderAt(path: SharePath, tree: SharedTree): Promise<boolean> {
+  await using handle = await tree.open(path);
+  return (await handle.stat()).isDirectory();
 }
 
 const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;

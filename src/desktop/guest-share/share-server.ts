@@ -17,6 +17,7 @@ import { etagOf } from "./file-facts.ts";
 import { receiveFile, sendFile } from "./files.ts";
 import { errorText, sendAsset, sendPage } from "./folder-page.ts";
 import { ifHolds, parseIfHeader, submittedTokens } from "./if-header.ts";
+import { PassingPlaces } from "./passing-places.ts";
 import { propfind, proppatch } from "./properties.ts";
 import { sharePath } from "./share-path.ts";
 import { SharedTree } from "./shared-tree.ts";
@@ -31,7 +32,6 @@ const MAX_WRONG_PASSWORDS = 16;
 const MAX_HEADER_BYTES = 64 * 1024;
 
 const READING = ["OPTIONS", "GET", "HEAD", "PROPFIND"];
-const SLOW = ["COPY", "MOVE", "DELETE"];
 const WRITING = ["PUT", "PROPPATCH", "MKCOL", "DELETE", "COPY", "MOVE", "LOCK", "UNLOCK"];
 
 export interface ShareServerOptions {
@@ -39,6 +39,8 @@ export interface ShareServerOptions {
   readonly folders: readonly string[];
   readonly isWritable: boolean;
   readonly credentials: Credentials;
+  /** A folder for notes of what must be cleared up if we are killed; it need not be there. */
+  readonly notes: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -62,7 +64,9 @@ export class ShareServer implements Disposable {
       tree: new SharedTree(options.folders),
       locks: new DavLocks(options.clock),
       dead: new DeadProperties(),
+      passing: new PassingPlaces(options.notes),
     };
+    if (options.isWritable) void this.#clearUp();
     const { user, password } = options.credentials;
     this.#expected = digest(`${user}:${password}`);
     // Its own time-outs count from the first byte to the last, and tick while nobody is there.
@@ -95,7 +99,17 @@ export class ShareServer implements Disposable {
     for (const stream of this.#connections) stream.destroy();
   }
 
+  async #clearUp(): Promise<void> {
+    const count = await this.#parts.passing.removeLeftovers();
+    if (count > 0) this.#options.log.info(`cleared up after one that was killed: ${count}`);
+  }
+
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Nothing comes or goes, for a client that is gone, or for a large tree or a slow disk that is worked on.
+    response.on("timeout", (stream: Socket) => {
+      if (waitsForClient(request, response)) stream.destroy();
+      else stream.setTimeout(IDLE_MS);
+    });
     response.setHeader("X-Content-Type-Options", "nosniff");
     response.setHeader("Referrer-Policy", "no-referrer");
     try {
@@ -139,8 +153,6 @@ export class ShareServer implements Disposable {
     }
     // A file's go-ahead comes when it is known to have a place; what else has a body is small.
     if (request.headers.expect !== undefined && method !== "PUT") response.writeContinue();
-    // A large tree takes its time, in which nothing is said; the answer's end sets the clock of silence again.
-    if (SLOW.includes(method)) request.socket.setTimeout(0);
     const bare = { request, response, path, isFolderUrl: url.endsWith("/"), tokens: new Set<string>() };
     return this.#act({ ...bare, tokens: await this.#checkIf(bare) });
   }
@@ -248,6 +260,11 @@ function checkServerName({ headers }: IncomingMessage): void {
   const { origin } = headers;
   if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`)
     throw new DavError(403, "pages of other servers have no business here");
+}
+
+/** For the rest of what it asks, or for it to take what it is answered. */
+function waitsForClient(request: IncomingMessage, response: ServerResponse): boolean {
+  return (!request.complete && request.readableLength === 0) || response.writableLength > 0;
 }
 
 function digest(text: string): Buffer {

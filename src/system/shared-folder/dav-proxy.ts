@@ -8,9 +8,9 @@ import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import { DecodeError } from "../../wire/bytes.ts";
 import { encodeHead, type RequestHead, RequestReader } from "../../wire/http-request.ts";
-import { Backlog } from "./backlog.ts";
 import { ownerOf } from "./connection-owner.ts";
-import type { MuxConnection, MuxConnections } from "./mux-connections.ts";
+import { MuxClient } from "./mux-client.ts";
+import type { MuxConnections } from "./mux-connections.ts";
 
 /** For the viewer to say anything while an answer is waited for: by itself, and then when it is asked to. */
 const SILENCE_MS = 1500;
@@ -166,17 +166,16 @@ export class DavProxy implements AsyncDisposable {
 class ClientConnection {
   readonly #socket: Socket;
   readonly #mux: MuxConnections;
-  readonly #connection: MuxConnection;
-  readonly #backlog: Backlog;
+  readonly #client: MuxClient;
   readonly #reader: RequestReader;
   readonly #options: ProxyOptions;
   readonly #refuse: (status: number, why: string) => void;
   /** A request that changes something waits for its answer. */
   #isChanging = false;
   #patience: Disposable | undefined;
-  #isPortFull = false;
   #isOver = false;
 
+  /** Throws a BackendError when there are too many. */
   constructor(
     socket: Socket,
     mux: MuxConnections,
@@ -187,46 +186,22 @@ class ClientConnection {
     this.#mux = mux;
     this.#options = options;
     this.#refuse = refuse;
-    this.#backlog = new Backlog(
-      socket,
-      options.clock,
-      () => mux.reconsider(),
-      (why) => {
-        options.log.warn(`a connection is closed: ${why}`);
-        this.#end();
-        socket.destroy();
-      },
-    );
-    const backlog = this.#backlog;
-    this.#connection = mux.open({
-      data: (piece) => this.#answer(piece),
-      closed: (isCut) => {
-        this.#isOver = true;
-        this.#endPatience();
-        // What has come is passed on to the end; what is cut off is to be seen as such.
-        if (isCut) socket.destroy();
-        else backlog.end();
-      },
-      get isFull() {
-        return backlog.isFull;
-      },
-      get isBehind() {
-        return backlog.isBehind;
-      },
+    this.#client = new MuxClient(socket, mux, {
+      clock: options.clock,
+      answered: (piece) => this.#answered(piece),
+      closed: () => this.#ended(),
+      failed: (why) => options.log.warn(`a connection is closed: ${why}`),
     });
     this.#reader = new RequestReader({
       head: (head) => this.#request(head),
       body: (bytes) => this.#send(bytes),
     });
     socket.on("data", (bytes: Uint8Array) => this.#received(bytes));
-    socket.once("end", () => this.#end());
-    socket.once("close", () => this.#end());
-    // Nothing is gathered for a viewer that takes nothing, however many come and go. It may be that it will never take more.
+    socket.once("end", () => this.#ended());
+    socket.once("close", () => this.#ended());
+    // It may be that the viewer will never take more.
     this.#awaitAnswer();
-    void mux.drained().then(() => {
-      this.#endPatience();
-      socket.resume();
-    });
+    void this.#client.start().then(() => this.#endPatience());
   }
 
   #received(bytes: Uint8Array): void {
@@ -238,7 +213,6 @@ class ClientConnection {
       if (error instanceof DecodeError) return this.#over(400, error.message);
       throw error;
     }
-    this.#waitForRoom();
   }
 
   #request(head: RequestHead): void {
@@ -252,7 +226,7 @@ class ClientConnection {
 
   #send(bytes: Uint8Array): void {
     this.#awaitAnswer();
-    if (!this.#connection.send(bytes)) this.#isPortFull = true;
+    this.#client.send(bytes);
   }
 
   /**
@@ -277,35 +251,25 @@ class ClientConnection {
     this.#patience = undefined;
   }
 
-  #answer(piece: Uint8Array): void {
+  #answered(piece: Uint8Array): void {
     this.#endPatience();
-    if (this.#isChanging) {
-      this.#isChanging = false;
-      if (FORBIDDEN.test(Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 16)).toString("latin1")))
-        this.#options.changeRefused();
-    }
-    this.#backlog.write(piece);
-  }
-
-  /** One client does not fill the port before another had its turn. */
-  #waitForRoom(): void {
-    if (!this.#isPortFull) return;
-    this.#isPortFull = false;
-    this.#socket.pause();
-    void this.#connection.drained().then(() => this.#socket.resume());
+    if (!this.#isChanging) return;
+    this.#isChanging = false;
+    const beginning = Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 16)).toString("latin1");
+    if (FORBIDDEN.test(beginning)) this.#options.changeRefused();
   }
 
   #over(status: number, why: string): void {
     this.#options.log.warn(`a request was refused: ${why}`);
-    this.#end();
+    this.#ended();
+    this.#client.close();
     this.#refuse(status, why);
   }
 
-  #end(): void {
-    if (this.#isOver) return;
+  /** By either end. */
+  #ended(): void {
     this.#isOver = true;
     this.#endPatience();
-    this.#connection.close();
   }
 }
 

@@ -28,26 +28,28 @@ export interface MuxReceiver {
 }
 
 export class MuxConnection {
-  readonly id: bigint;
+  readonly receiver: MuxReceiver;
+  /** Given with the first bytes: an end that has seen a higher one takes it for late. */
+  id: bigint | undefined;
   readonly #owner: MuxConnections;
 
-  constructor(id: bigint, owner: MuxConnections) {
-    this.id = id;
+  constructor(receiver: MuxReceiver, owner: MuxConnections) {
+    this.receiver = receiver;
     this.#owner = owner;
   }
 
   /** False: wait for `drained`. What is sent on a connection that is closed goes nowhere. */
   send(bytes: Uint8Array): boolean {
-    return this.#owner.send(this.id, bytes);
+    return this.#owner.send(this, bytes);
   }
 
   drained(): Promise<void> {
     return this.#owner.drained();
   }
 
-  /** Tells the viewer, unless it was the one who closed it. The receiver is told nothing any more. */
+  /** Tells the other end, unless it was the one who closed it. The receiver is told nothing any more. */
   close(): void {
-    this.#owner.close(this.id);
+    this.#owner.close(this);
   }
 }
 
@@ -56,7 +58,8 @@ type MuxLine = Pick<HostLine, "write" | "taken" | "drained" | "pause" | "resume"
 export class MuxConnections {
   readonly #line: MuxLine;
   readonly #log: Log;
-  readonly #open = new Map<bigint, MuxReceiver>();
+  readonly #open = new Set<MuxConnection>();
+  readonly #known = new Map<bigint, MuxConnection>();
   readonly #reader: MuxReader;
   readonly #nextId: () => bigint;
   #isPaused = false;
@@ -74,7 +77,7 @@ export class MuxConnections {
     this.#log = log;
     this.#reader = new MuxReader({
       data: (id, piece) => {
-        const receiver = this.#open.get(id);
+        const receiver = this.#known.get(id)?.receiver;
         if (receiver === undefined) return;
         this.#answers += 1;
         receiver.data(piece);
@@ -111,8 +114,9 @@ export class MuxConnections {
     this.reconsider();
   }
 
-  send(id: bigint, bytes: Uint8Array): boolean {
-    if (!this.#open.has(id)) return true;
+  send(connection: MuxConnection, bytes: Uint8Array): boolean {
+    if (!this.#open.has(connection)) return true;
+    const id = connection.id ?? this.#begin(connection);
     let takesMore = true;
     for (let at = 0; at < bytes.length; at += MAX_MUX_PAYLOAD_BYTES) {
       const part = bytes.subarray(at, at + MAX_MUX_PAYLOAD_BYTES);
@@ -131,9 +135,12 @@ export class MuxConnections {
     return this.#line.drained();
   }
 
-  close(id: bigint): void {
-    if (!this.#open.delete(id)) return;
-    this.#line.write(muxHeader(id, 0));
+  close(connection: MuxConnection): void {
+    if (!this.#open.delete(connection)) return;
+    if (connection.id !== undefined) {
+      this.#known.delete(connection.id);
+      this.#line.write(muxHeader(connection.id, 0));
+    }
     this.reconsider();
   }
 
@@ -155,16 +162,17 @@ export class MuxConnections {
 
   /** The viewer is gone, and with it every connection. */
   cutAll(): void {
-    const all = [...this.#open.values()];
+    const all = [...this.#open];
     this.#open.clear();
+    this.#known.clear();
     // The line waits no longer for this one's sake.
     this.#isPaused = false;
-    for (const receiver of all) receiver.closed(true);
+    for (const { receiver } of all) receiver.closed(true);
   }
 
   /** The host waits only while everybody who could be kept waiting by it has enough. */
   reconsider(): void {
-    const all = [...this.#open.values()];
+    const all = [...this.#open].map(({ receiver }) => receiver);
     const isFull = all.some(({ isBehind }) => isBehind) || (all.length > 0 && all.every(({ isFull }) => isFull));
     if (isFull === this.#isPaused) return;
     this.#isPaused = isFull;
@@ -174,18 +182,26 @@ export class MuxConnections {
   }
 
   #opened(receiver: MuxReceiver): MuxConnection {
-    const id = this.#nextId();
-    this.#open.set(id, receiver);
+    const connection = new MuxConnection(receiver, this);
+    this.#open.add(connection);
     this.reconsider();
-    return new MuxConnection(id, this);
+    return connection;
   }
 
   #closedByHost(id: bigint): void {
     if (id === BEGIN_ANEW) return this.anew();
-    const receiver = this.#open.get(id);
-    if (receiver === undefined) return;
+    const connection = this.#known.get(id);
+    if (connection === undefined) return;
     this.#answers += 1;
-    this.#open.delete(id);
-    receiver.closed(false);
+    this.#known.delete(id);
+    this.#open.delete(connection);
+    connection.receiver.closed(false);
+  }
+
+  #begin(connection: MuxConnection): bigint {
+    const id = this.#nextId();
+    connection.id = id;
+    this.#known.set(id, connection);
+    return id;
   }
 }

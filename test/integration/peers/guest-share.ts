@@ -17,6 +17,8 @@ export interface GuestShare extends AsyncDisposable, FolderOfGuest {
   readonly control: string;
   readonly daemon: Agent;
   readonly session: Agent;
+  /** Another one of the same user's, when that is no more. */
+  readonly nextSession: () => Promise<Agent>;
   readonly proxy: Agent;
   /** curl with name and password; its output. */
   curl(...args: readonly string[]): Promise<string>;
@@ -55,9 +57,9 @@ export async function startGuestShare(config = "writable = true"): Promise<Guest
     ];
     const daemon = hold(await startAgent(["daemon", ...where, "--uinput", "none", "--share-device", wire.guestPath]));
     await daemon.untilLogged(/guest share: port held/);
-    const session = hold(
-      await startAgent(["session", "--socket", socket, "--display", ":9999"], { env: { HOME: home.path } }),
-    );
+    const nextSession = async (): Promise<Agent> =>
+      hold(await startAgent(["session", "--socket", socket, "--display", ":9999"], { env: { HOME: home.path } }));
+    const session = await nextSession();
     await daemon.untilLogged(/is on the screen/);
     const port = await freePort();
     const at = `127.0.0.1:${port}`;
@@ -79,6 +81,7 @@ export async function startGuestShare(config = "writable = true"): Promise<Guest
       control,
       daemon,
       session,
+      nextSession,
       proxy,
       curl: asked,
       status: (...args) => asked("-o", "/dev/null", "-w", "%{http_code}", ...args),

@@ -1,16 +1,27 @@
 // The server of the guest's folders, as whoever connects sees it: whom it serves, what it refuses, and what is left after that.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type Duplex, duplexPair } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseXml } from "../../../../src/desktop/guest-share/dav-xml.ts";
 import { ShareServer } from "../../../../src/desktop/guest-share/share-server.ts";
 import { ManualClock } from "../../../fakes/manual-clock.ts";
 import { recordingLog } from "../../../fakes/recording-log.ts";
 import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
-import { until } from "../../../integration/peers/until.ts";
+import { sleep, until } from "../../../integration/peers/until.ts";
 
 interface Asked {
   readonly headers?: OutgoingHttpHeaders;
@@ -36,6 +47,27 @@ vi.mock("../../../../src/support/native/unnamed-file.ts", async (original) => {
   };
 });
 
+/** What the disk waits for before a file is copied. */
+let disk: Promise<void> = Promise.resolve();
+/** Until it is told to go on. */
+function holdDisk(): () => void {
+  let goOn = (): void => {};
+  disk = new Promise((resolve) => {
+    goOn = resolve;
+  });
+  return goOn;
+}
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  return {
+    ...real,
+    copyFile: async (...args: Parameters<typeof real.copyFile>) => {
+      await disk;
+      await real.copyFile(...args);
+    },
+  };
+});
+
 const PASSWORD = "a good secret";
 let dir: TempDir;
 let clock: ManualClock;
@@ -51,6 +83,7 @@ beforeEach(async () => {
   log = recordingLog();
   agent = new Agent();
   hasUnnamed = true;
+  disk = Promise.resolve();
   await serve(true);
 });
 
@@ -63,7 +96,14 @@ afterEach(async () => {
 
 async function serve(isWritable: boolean): Promise<void> {
   const credentials = { user: "me", password: PASSWORD };
-  server = new ShareServer({ folders: [dir.join("p")], isWritable, credentials, clock, log: log.log });
+  server = new ShareServer({
+    folders: [dir.join("p")],
+    isWritable,
+    credentials,
+    notes: dir.join("notes"),
+    clock,
+    log: log.log,
+  });
   listener = createServer((socket) => server.connect(socket)).listen(0, "127.0.0.1");
   await once(listener, "listening");
 }
@@ -246,6 +286,52 @@ describe("what is refused", () => {
   });
 });
 
+describe("a connection on which nothing comes or goes", () => {
+  /** Of which a test says when it has been silent for too long. */
+  function silentStream(): { readonly client: Duplex; readonly passTime: () => void; readonly limits: number[] } {
+    const [client, stream] = duplexPair();
+    const limits: number[] = [];
+    server.connect(Object.assign(stream, { setTimeout: (ms: number) => limits.push(ms) }));
+    client.on("error", () => {});
+    return { client, passTime: () => void stream.emit("timeout"), limits };
+  }
+
+  test("is kept while the disk works on what was asked for, and the answer comes", async () => {
+    mkdirSync(dir.join("p/d"));
+    writeFileSync(dir.join("p/d/f"), "f");
+    const goOn = holdDisk();
+    const { client, passTime, limits } = silentStream();
+    client.write(head("COPY", "/p/d", "Destination: /p/e\r\n"));
+    await until("the copy to begin", () => parts().length === 1, 5000, 2);
+    for (let n = 1; n <= 10; n++) {
+      passTime();
+      expect(limits).toHaveLength(n + 1);
+    }
+    expect(client.destroyed).toBe(false);
+    goOn();
+    const [answer] = (await once(client, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 201 /);
+    expect(readFileSync(dir.join("p/e/f"), "utf8")).toBe("f");
+    passTime();
+    await until("it to be closed", () => server.connections === 0, 5000, 2);
+  });
+
+  test.each([
+    ["without a request", ""],
+    ["in the middle of a head", "GET /p/ HTTP/1.1\r\nHo"],
+    ["in the middle of a body", head("PUT", "/p/f", "Content-Length: 10\r\n")],
+    ["by a client that takes nothing", head("GET", "/p/large", "")],
+  ])("is closed %s", async (_when, text) => {
+    writeFileSync(dir.join("p/large"), Buffer.alloc(8 * 1024 * 1024));
+    const { client, passTime } = silentStream();
+    client.write(text);
+    await sleep(50);
+    passTime();
+    await until("it to be closed", () => server.connections === 0, 5000, 2);
+    client.destroy();
+  });
+});
+
 test.each(["PROPFIND", "PROPPATCH", "LOCK", "MKCOL"])(
   "%s, whose body is small, has its go-ahead as soon as it may ask at all",
   async (method) => {
@@ -295,6 +381,37 @@ describe("what is written", () => {
     expect((await ask("COPY", "/p/f", { headers: { Destination: "/p/g" } })).status).toBe(201);
     expect(readFileSync(dir.join("p/g"), "utf8")).toBe("mine");
     expect(statSync(dir.join("p/g")).mode & 0o777).toBe(0o444);
+  });
+
+  test("a folder that is copied is there when it is whole; what it replaces stays until then", async () => {
+    for (const name of ["d", "d/e", "old"]) mkdirSync(dir.join(`p/${name}`));
+    for (const name of ["d/f", "d/e/g", "old/mine"]) writeFileSync(dir.join(`p/${name}`), name);
+    const goOn = holdDisk();
+    const answers = ["new", "old"].map((to) => ask("COPY", "/p/d", { headers: { Destination: `/p/${to}` } }));
+    await until("both to begin", () => parts().length === 2, 5000, 2);
+    expect(readdirSync(dir.join("p")).filter((name) => !name.startsWith("."))).toEqual(["d", "old"]);
+    expect(readdirSync(dir.join("p/old"))).toEqual(["mine"]);
+    expect(readdirSync(dir.join("notes"))).toHaveLength(2);
+    goOn();
+    expect((await Promise.all(answers)).map(({ status }) => status).sort()).toEqual([201, 204]);
+    for (const name of ["new", "old"]) {
+      expect(readdirSync(dir.join(`p/${name}`)).sort()).toEqual(["e", "f"]);
+      expect(readFileSync(dir.join(`p/${name}/e/g`), "utf8")).toBe("d/e/g");
+    }
+    expect([...parts(), ...readdirSync(dir.join("notes"))]).toEqual([]);
+  });
+
+  test("a link to a folder is copied as the folder, and moved as the link", async () => {
+    mkdirSync(dir.join("p/d"));
+    writeFileSync(dir.join("p/d/f"), "f");
+    symlinkSync("d", dir.join("p/link"));
+    const asked = async (method: string, to: string): Promise<number> =>
+      (await ask(method, "/p/link", { headers: { Destination: `/p/${to}` } })).status;
+    expect(await asked("COPY", "copied")).toBe(201);
+    expect(lstatSync(dir.join("p/copied")).isDirectory()).toBe(true);
+    expect(readFileSync(dir.join("p/copied/f"), "utf8")).toBe("f");
+    expect(await asked("MOVE", "moved")).toBe(201);
+    expect(readlinkSync(dir.join("p/moved"))).toBe("d");
   });
 
   test("two at once do not mix, the last that is whole stays", async () => {

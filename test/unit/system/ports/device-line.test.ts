@@ -94,7 +94,8 @@ test("connections of a host that is gone neither stop the next one nor let it on
     },
     isBehind: false,
   });
-  mux.push(Buffer.concat([muxHeader(connection.id, 1), Buffer.from("x")]));
+  connection.send(Buffer.from("x"));
+  mux.push(Buffer.concat([muxHeader(1n, 1), Buffer.from("x")]));
   expect(calls).toEqual(["pause"]);
   calls = [];
   mux.cutAll();

@@ -1,0 +1,63 @@
+// What is on its way in or out of a shared folder, and what a killed process has left of it.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { PassingPlaces } from "../../../../src/desktop/guest-share/passing-places.ts";
+import { bootId } from "../../../../src/desktop/process-mark.ts";
+import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
+
+let dir: TempDir;
+let passing: PassingPlaces;
+
+beforeEach(() => {
+  dir = makeTempDir("passing");
+  for (const name of ["shared", "shared/deep", "notes"]) mkdirSync(dir.join(name));
+  passing = new PassingPlaces(dir.join("notes"));
+});
+
+afterEach(() => dir[Symbol.dispose]());
+
+async function leave(place: string, name: string): Promise<string> {
+  const path = dir.join(`${place}/${name}`);
+  mkdirSync(path);
+  writeFileSync(`${path}/inside`, "inside");
+  symlinkSync(path, dir.join(`notes/${name}`));
+  return path;
+}
+
+const nameOf = (boot: string, pid: number): string =>
+  `.tsvdagent-${boot}-${pid}-0-${Math.random()}.part`.replace("0.", "");
+
+test("a place is noted while it is held, and gone with what is in it after that", async () => {
+  await using folder = await open(dir.join("shared/deep"));
+  const held = await passing.take({ fd: folder.fd, path: `/proc/self/fd/${folder.fd}` });
+  expect(readdirSync(dir.join("notes"))).toHaveLength(1);
+  mkdirSync(held.path);
+  writeFileSync(`${held.path}/f`, "f");
+  expect(await passing.removeLeftovers()).toBe(0);
+  expect(readdirSync(dir.join("shared/deep"))).toHaveLength(1);
+  await held[Symbol.asyncDispose]();
+  expect([...readdirSync(dir.join("shared/deep")), ...readdirSync(dir.join("notes"))]).toEqual([]);
+});
+
+test("what a process left that is no more, or that another start of the machine has ended, is removed at the next start", async () => {
+  const { pid } = spawnSync("true");
+  const left = [
+    await leave("shared/deep", nameOf(await bootId(), pid)),
+    await leave("shared", nameOf("0a0a", process.pid)),
+  ];
+  expect(await passing.removeLeftovers()).toBe(2);
+  expect(left.map((path) => existsSync(path))).toEqual([false, false]);
+  expect(readdirSync(dir.join("notes"))).toEqual([]);
+});
+
+test("nothing else is: not what a living process holds, and not where a note leads that is not ours", async () => {
+  const alive = await leave("shared", nameOf(await bootId(), process.pid));
+  mkdirSync(dir.join("shared/precious"));
+  const { pid } = spawnSync("true");
+  symlinkSync(dir.join("shared/precious"), dir.join(`notes/${nameOf(await bootId(), pid)}`));
+  symlinkSync(dir.join("shared/precious"), dir.join("notes/precious"));
+  expect(await passing.removeLeftovers()).toBe(0);
+  expect(existsSync(alive) && existsSync(dir.join("shared/precious"))).toBe(true);
+});
