@@ -1,8 +1,8 @@
 // The settings of the user's that are switched off at the moment, on the disk: their desktop keeps "off" for good, and an agent
 // that is killed, or a guest that is, has no time to put them back.
-import { mkdir, readFile, rename, unlink, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile, unlink } from "node:fs/promises";
 import { bootId, isAlive } from "../process-mark.ts";
+import { writeWhole } from "../whole-file.ts";
 
 /** One setting of a desktop, by its tool. */
 export interface Setting {
@@ -42,10 +42,7 @@ export async function leftSwitchedOff(path: string): Promise<readonly SwitchedOf
 /** None: the file goes. Throws what Node throws. */
 export async function keepSwitchedOff(path: string, settings: readonly SwitchedOff[]): Promise<void> {
   if (settings.length === 0) return await unlink(path).catch(() => {});
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, JSON.stringify({ boot: await bootId(), pid: process.pid, settings }), { mode: 0o600 });
-  await rename(temporary, path);
+  await writeWhole(path, JSON.stringify({ boot: await bootId(), pid: process.pid, settings }));
 }
 
 function isSwitchedOff(entry: unknown): entry is SwitchedOff {

@@ -1,9 +1,9 @@
 // Name and password for the guest's folders: made once, kept where only the user can read them.
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { dirname } from "node:path";
 import { BackendError } from "../../support/errors.ts";
+import { writeWhole } from "../whole-file.ts";
 
 export interface Credentials {
   readonly user: string;
@@ -44,17 +44,7 @@ async function read(path: string): Promise<Credentials | undefined> {
 }
 
 async function make(path: string): Promise<Credentials> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const made = { user: userInfo().username, password: randomBytes(PASSWORD_BYTES).toString("base64url") };
-  // Whole or not at all.
-  const temporary = `${path}.${process.pid}`;
-  try {
-    await using handle = await open(temporary, "w", 0o600);
-    await handle.writeFile(`${made.user}:${made.password}\n`);
-    await rename(temporary, path);
-  } catch (error) {
-    await unlink(temporary).catch(() => {});
-    throw error;
-  }
+  await writeWhole(path, `${made.user}:${made.password}\n`);
   return made;
 }

@@ -1,8 +1,9 @@
 // A bookmark in the file managers that read GTK's: a line of ours among the user's own, and nobody else's is touched.
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, realpath, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileUri } from "../../features/file-list-texts.ts";
+import { writeWhole } from "../whole-file.ts";
 
 /** By it a line is known to be ours, also after we were killed. */
 const LABEL = "Viewer's folder";
@@ -24,15 +25,6 @@ export async function setBookmark(file: string, folder: string | undefined): Pro
   const after = lines.map((line) => `${line}\n`).join("");
   if (after === (before ?? "")) return;
   if (after === "") return rm(path);
-  await mkdir(dirname(path), { recursive: true });
-  // Whole or not at all: it is the user's.
-  const next = `${path}.tsvdagent-${process.pid}`;
   const mode = before === undefined ? 0o644 : (await stat(path)).mode & 0o777;
-  try {
-    await writeFile(next, after, { mode, flag: "wx" });
-    await rename(next, path);
-  } catch (error) {
-    await rm(next, { force: true });
-    throw error;
-  }
+  await writeWhole(path, after, { mode, folderMode: 0o777 });
 }
