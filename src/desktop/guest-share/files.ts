@@ -38,14 +38,31 @@ export async function sendFile({ request, response, path }: Exchange, handle: Fi
   response.writeHead(range === undefined ? 200 : 206, { "Content-Length": end - start + 1 });
   if (isHead || end < start) return void response.end();
   // No more than was announced, should the file grow; a file that shrinks breaks the connection, as it must.
-  for (let at = start; at <= end; ) {
-    const wanted = Math.min(STEP_BYTES, end + 1 - at);
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, at);
-    if (bytesRead === 0) return void response.destroy();
-    at += bytesRead;
-    await write(response, buffer.subarray(0, bytesRead));
+  for await (const piece of pieces(handle, start, end + 1)) {
+    if (piece === undefined) return void response.destroy();
+    await write(response, piece);
   }
   response.end();
+}
+
+/** The next one is read while this one is on its way. Undefined: the file is shorter. */
+async function* pieces(handle: FileHandle, start: number, end: number): AsyncGenerator<Uint8Array | undefined> {
+  const read = async (at: number): Promise<Uint8Array | undefined> => {
+    const wanted = Math.min(STEP_BYTES, end - at);
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, at);
+    return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+  };
+  let next = read(start);
+  for (let at = start; at < end; ) {
+    const piece = await next;
+    at += piece?.length ?? end;
+    if (at < end) {
+      next = read(at);
+      // Whoever does not come back for it has a reason of their own.
+      next.catch(() => {});
+    }
+    yield piece;
+  }
 }
 
 /**
@@ -61,7 +78,8 @@ export async function receiveFile({ request, response }: Exchange, place: Place)
   if (request.headers.expect !== undefined) response.writeContinue();
   const draft = await openDraft(place.folder, NEW_MODE);
   try {
-    for await (const piece of request as AsyncIterable<Buffer>) await writeAll(draft.handle, piece);
+    // What the disk has no room for is told: the rest is heard until then, and goes nowhere.
+    await writeBody(request.iterator({ destroyOnReturn: false }), draft.handle);
     if (stats !== undefined) await draft.handle.chmod(Number(stats.mode) & 0o777);
     await draft.replace(place.name);
   } finally {
@@ -70,6 +88,33 @@ export async function receiveFile({ request, response }: Exchange, place: Place)
   return stats !== undefined;
 }
 
-async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let at = 0; at < piece.length; at += (await handle.write(piece, at)).bytesWritten);
+/** The next bytes come while the last ones are written. */
+async function writeBody(body: AsyncIterable<Buffer>, handle: FileHandle): Promise<void> {
+  let writing: Promise<void> = Promise.resolve();
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  const writeOn = async (): Promise<void> => {
+    await writing;
+    writing = writeAll(handle, pieces, bytes);
+    // It is waited for with the next ones, or at the end.
+    writing.catch(() => {});
+    pieces = [];
+    bytes = 0;
+  };
+  for await (const piece of body) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= STEP_BYTES) await writeOn();
+  }
+  await writeOn();
+  await writing;
+}
+
+async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+  if (bytes === 0) return;
+  const { bytesWritten } = await handle.writev(pieces as Uint8Array[]);
+  if (bytesWritten === bytes) return;
+  // Rare: the disk is full, or nearly.
+  const rest = Buffer.concat(pieces as Uint8Array[]).subarray(bytesWritten);
+  for (let at = 0; at < rest.length; at += (await handle.write(rest, at)).bytesWritten);
 }

@@ -35,13 +35,18 @@ interface Answer {
   readonly text: string;
 }
 
+let isDiskFull = false;
 /** False as on FAT and many network file systems. */
 let hasUnnamed = true;
 vi.mock("../../../../src/support/native/unnamed-file.ts", async (original) => {
   const real = await original<typeof import("../../../../src/support/native/unnamed-file.ts")>();
   return {
     openUnnamedFile: async (...args: Parameters<typeof real.openUnnamedFile>) => {
-      if (hasUnnamed) return await real.openUnnamedFile(...args);
+      if (hasUnnamed) {
+        const file = await real.openUnnamedFile(...args);
+        if (isDiskFull) file.handle.writev = () => Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" }));
+        return file;
+      }
       throw Object.assign(new Error("not supported"), { code: "EOPNOTSUPP" });
     },
   };
@@ -83,6 +88,7 @@ beforeEach(async () => {
   log = recordingLog();
   agent = new Agent();
   hasUnnamed = true;
+  isDiskFull = false;
   disk = Promise.resolve();
   await serve(true);
 });
@@ -412,6 +418,18 @@ describe("what is written", () => {
     expect(readFileSync(dir.join("p/copied/f"), "utf8")).toBe("f");
     expect(await asked("MOVE", "moved")).toBe(201);
     expect(readlinkSync(dir.join("p/moved"))).toBe("d");
+  });
+
+  test("what the disk has no room for is told, while the client is still sending; the old one stays", async () => {
+    writeFileSync(dir.join("p/f"), "old");
+    isDiskFull = true;
+    const { socket, heard } = await raw(head("PUT", "/p/f", "Content-Length: 100000000\r\n"));
+    socket.write(Buffer.alloc(3 * 1024 * 1024));
+    await until("the answer", () => heard().includes("\r\n\r\n"), 5000, 2);
+    expect(heard()).toMatch(/^HTTP\/1\.1 507 /);
+    expect(readFileSync(dir.join("p/f"), "utf8")).toBe("old");
+    expect(openFiles()).toEqual([]);
+    socket.destroy();
   });
 
   test("two at once do not mix, the last that is whole stays", async () => {
