@@ -80,7 +80,7 @@ describe("on the host, without a network of the guest's", () => {
     const content = randomBytes(50 * MIB);
     writeFileSync(dir.join("up"), content);
     let startMs = monotonicMs();
-    expect(await status("-T", dir.join("up"), `${folder.url}up.bin`)).toBe("201");
+    expect(await status("-m", "55", "-T", dir.join("up"), `${folder.url}up.bin`)).toBe("201");
     console.log(`50 MiB to the guest: ${Math.round(monotonicMs() - startMs)} ms`);
     expect(await guest.script(`md5sum < ${PUBLIC}/up.bin`)).toContain(md5(content));
     startMs = monotonicMs();
@@ -216,8 +216,11 @@ set -e
 mkdir -p ${PUBLIC}/gtk && echo first > ${PUBLIC}/gtk/one && head -c 5000000 /dev/urandom > ~/five
 printf '%s\\n' '${folder.password}' | gio mount '${at}' > /dev/null 2>&1
 gio list '${at}/gtk'; gio cat '${at}/gtk/one'
-gio copy ~/five '${at}/gtk/put' && gio move '${at}/gtk/put' '${at}/gtk/re%20named'
-cmp ~/five "${PUBLIC}/gtk/re named" && ls ${seen}/gtk && cat ${seen}/gtk/one && cmp ~/five ${seen}/"gtk/re named" && echo same
+gio copy ~/five '${at}/gtk/put'
+gio move '${at}/gtk/put' '${at}/gtk/re%20named'
+cmp ~/five "${PUBLIC}/gtk/re named"
+ls ${seen}/gtk; cat ${seen}/gtk/one
+cmp ~/five ${seen}/"gtk/re named"; echo same
 gio mount -u '${at}'`,
       150_000,
     );

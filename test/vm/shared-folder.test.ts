@@ -6,6 +6,8 @@ import { ClipboardType } from "../../src/wire/agent-constants.ts";
 import { SpiceClient } from "../integration/peers/spice-client.ts";
 import { makeTempDir, type TempDir } from "../integration/peers/temp-dir.ts";
 import { monotonicMs, until } from "../integration/peers/until.ts";
+import { copyFile } from "../integration/peers/x-clipboard.ts";
+import { startXorgDummy } from "../integration/peers/xorg-dummy.ts";
 import { Desktop } from "./desktop.ts";
 import type { Guest } from "./guest.ts";
 import {
@@ -144,6 +146,37 @@ describe("row 100: a viewer shares its folder, and it is just there", () => {
     expect(await paste("x-special/gnome-copied-files")).toBe(`copy\n${uris.trimEnd().replaceAll("\r\n", "\n")}`);
     expect(await guest.script(`cat ${SHARED}/hello.txt "${SHARED}/t 2#ü"`)).toBe("hello\none\ntwo\n");
     await viewer.release(0);
+  });
+
+  test("files that a program on the viewer's own desktop copies, from anywhere, are pasted as paths in it, and lead to their content", async () => {
+    await using desktopOfHost = await startXorgDummy();
+    await using windowed = await SpiceClient.start({ display: desktopOfHost.display });
+    using elsewhere = makeTempDir("elsewhere");
+    writeFileSync(elsewhere.join("from ü#.txt"), "from elsewhere\n");
+    writeFileSync(elsewhere.join(".list"), `file://${elsewhere.path}/from%20%C3%BC%23.txt\r\n`);
+    await viewer.disconnect();
+    await mounted("none");
+    await windowed.connect(guest.spicePort, { timeoutMs: 30_000, sharedFolder: { path: folder.path } });
+    await mounted("read-write");
+    await windowed.waitForAgent(60_000);
+    await using _copied = await copyFile(desktopOfHost.display, elsewhere.join(".list"), { target: "text/uri-list" });
+    const paste = (target: string): Promise<string> =>
+      desktop.output(["timeout", "10", "xclip", "-selection", "clipboard", "-o", "-t", target]);
+    await until(
+      "the file to be on offer",
+      async () => (await paste("TARGETS").catch(() => "")).includes("text/uri-list"),
+      20_000,
+      250,
+    );
+    const [, path = ""] =
+      /^file:\/\/(\/home\/guest\/Shared\/.*from%20%C3%BC%23\.txt)\r\n$/.exec(await paste("text/uri-list")) ?? [];
+    expect(await guest.output(["cat", decodeURI(path).replace("%23", "#")], { user: "guest" })).toBe(
+      "from elsewhere\n",
+    );
+    await windowed.disconnect();
+    await mounted("none");
+    await share();
+    await mounted("read-write");
   });
 
   test("row 95: 20 at a time, beside one that does not read", async () => {

@@ -2,6 +2,8 @@
 
 Command {"id": n, "cmd": name, ...}; reply {"reply": n, "sentMs": t, "atMs": t, ...} or {"reply": n, "error": text};
 event {"event": name, "atMs": t, ...}. Times are CLOCK_MONOTONIC in ms. Ends with the end of stdin.
+
+With --desktop its clipboard is that of $DISPLAY, by spice-gtk's own means, as in remote-viewer; without, the test plays it.
 """
 
 import hashlib
@@ -18,6 +20,12 @@ from gi.repository import Gio, GLib, GObject, SpiceClientGLib as Spice  # noqa: 
 
 import spice_native as native  # noqa: E402
 from png import png  # noqa: E402
+
+IS_OF_DESKTOP = "--desktop" in sys.argv
+if IS_OF_DESKTOP:
+    gi.require_version("Gtk", "3.0")
+    gi.require_version("SpiceClientGtk", "3.0")
+    from gi.repository import Gtk, SpiceClientGtk  # noqa: E402
 
 # GLib logs part of its messages to stdout: they must not get between the lines of the protocol.
 OUT = os.dup(1)
@@ -104,6 +112,9 @@ class Viewer:
         if self.is_sharing:
             session.set_property("shared-dir", sharedFolder)
             session.set_property("share-dir-ro", shareReadOnly)
+        if IS_OF_DESKTOP:
+            self.gtk_session = SpiceClientGtk.GtkSession.get(session)
+            self.gtk_session.set_property("auto-clipboard", True)
         self.session = session
         self.main_options = {
             "max-clipboard": maxClipboardBytes,
@@ -174,7 +185,8 @@ class Viewer:
         connect_signal(main, "main-agent-update", self.on_agent)
         connect_signal(main, "main-mouse-update", lambda _: event("mouse-mode", mode=main.get_property("mouse-mode")))
         connect_signal(main, "new-file-transfer", self.on_transfer)
-        connect_signal(main, "main-clipboard-selection-request", self.on_clipboard_request)
+        if not IS_OF_DESKTOP:
+            connect_signal(main, "main-clipboard-selection-request", self.on_clipboard_request)
         connect_signal(
             main,
             "main-clipboard-selection-release",
@@ -346,6 +358,8 @@ def handle(viewer, line):
 
 
 def main():
+    if IS_OF_DESKTOP:
+        Gtk.init(None)
     loop = GLib.MainLoop()
     viewer = Viewer()
     unread = bytearray()

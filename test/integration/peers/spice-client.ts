@@ -91,9 +91,12 @@ export class SpiceClient implements AsyncDisposable {
     viewer.listen({ event: (event) => this.#note(event), ended: (error) => this.events.fail(error) });
   }
 
-  /** Starts the viewer process, connected to nothing yet. */
-  static async start(): Promise<SpiceClient> {
-    const client = new SpiceClient(await ViewerProcess.start());
+  /**
+   * Starts the viewer process, connected to nothing yet. With `display` it has the clipboard of that desktop, as a viewer with a
+   * window has; else the clipboard is what the test says.
+   */
+  static async start({ display }: { readonly display?: string } = {}): Promise<SpiceClient> {
+    const client = new SpiceClient(await ViewerProcess.start(display));
     try {
       await client.events.next("ready", undefined, { timeoutMs: 10_000 });
       return client;

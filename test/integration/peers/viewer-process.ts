@@ -36,11 +36,15 @@ export class ViewerProcess implements AsyncDisposable {
     this.#dir = dir;
   }
 
-  static async start(): Promise<ViewerProcess> {
+  /** `display`: of the desktop whose clipboard it has. */
+  static async start(display?: string): Promise<ViewerProcess> {
     const dir = makeTempDir("spice-client");
     // spice-gtk looks for a cache and a home; it must not find the user's.
     const env = { HOME: dir.path, XDG_RUNTIME_DIR: dir.path, XDG_CACHE_HOME: dir.path };
-    return new ViewerProcess(await startProcess(PYTHON, ["-B", SCRIPT], { stdin: "pipe", stdout: "pipe", env }), dir);
+    const desktop = display === undefined ? {} : { DISPLAY: display };
+    const args = ["-B", SCRIPT, ...(display === undefined ? [] : ["--desktop"])];
+    const options = { stdin: "pipe", stdout: "pipe", env: { ...env, ...desktop } } as const;
+    return new ViewerProcess(await startProcess(PYTHON, args, options), dir);
   }
 
   /** To be called once, before anything is awaited: from here on everything the viewer says is read. */
