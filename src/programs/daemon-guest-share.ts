@@ -57,6 +57,8 @@ export class DaemonGuestShare implements AsyncDisposable {
     const handlers = {
       hostCame: (line: HostLine) => this.#hostCame(line),
       data: (bytes: Uint8Array) => this.#hostSaid(bytes),
+      // Whatever is kept is copied.
+      isHeld: () => false,
       hostLeft: () => this.#hostLeft(),
     };
     this.#port = new SharePort(device, handlers, clock, this.#log);
@@ -143,8 +145,7 @@ export class DaemonGuestShare implements AsyncDisposable {
     const connection = this.#connections.get(id) ?? (id > this.#lastId ? this.#open(id) : undefined);
     if (connection === undefined) return;
     this.#count(connection, piece.length);
-    // Kept longer than the port's buffer.
-    connection.spool.write(new Uint8Array(piece));
+    connection.spool.writeCopy(piece);
     if (connection.spool.unflushedBytes > SLOW_DISK_BYTES)
       // What it fails with, whoever reads is told.
       connection.spool.flushed().then(

@@ -109,6 +109,7 @@ export class DaemonSharedFolder implements AsyncDisposable {
           this.#share?.mux.push(bytes);
           if (this.#state.isFrozen) this.#input({ kind: "viewer-spoke" });
         },
+        isHeld: () => this.#share?.mux.isHolding === true,
         hostLeft: () => this.#hostLeft(),
       },
       options.clock,

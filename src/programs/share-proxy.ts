@@ -65,6 +65,10 @@ export class ShareProxy {
     this.#mux?.push(bytes);
   }
 
+  isHeld(): boolean {
+    return this.#mux?.isHolding === true;
+  }
+
   hostLeft(): void {
     const mux = this.#mux;
     this.#mux = undefined;

@@ -17,6 +17,7 @@ test("every byte value passes both ways, in any amount, and a writer that is tol
   line.start({
     hostCame: () => told.push("came"),
     data: (piece) => there.push(Buffer.from(piece)),
+    isHeld: () => false,
     hostLeft: () => told.push("left"),
     lost: () => told.push("lost"),
   });
@@ -53,6 +54,7 @@ test("a device that is gone is told of once", async () => {
   line.start({
     hostCame: () => told.push("came"),
     data: () => {},
+    isHeld: () => false,
     hostLeft: () => told.push("left"),
     lost: (reason) => told.push(reason.name),
   });

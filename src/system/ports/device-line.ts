@@ -1,7 +1,7 @@
 // A virtio port whose host comes and goes: without one it reads as ended and is hung up, and the same descriptor works again
-// with the next. What is there is read at once and in large turns: a read gives no more than a page, so that many are asked
-// for in one call.
-import { constants, readSync, readvSync, writeSync } from "node:fs";
+// with the next. What is there is read at once, in large turns and into the same memory: a read gives no more than a page, so
+// that many are asked for in one call.
+import { constants, readvSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { whoHolds } from "./device-holder.ts";
 import { watchEdges } from "./edges.ts";
@@ -9,8 +9,8 @@ import type { HostLine, HostLineHandlers } from "./host-line.ts";
 import { portError } from "./port.ts";
 
 /** Read before others get a turn. */
-const READ_TURN_BYTES = 64 * 1024;
-/** What a virtio port gives in one read. The kernel goes on to the next as long as each is full. */
+const READ_TURN_BYTES = 256 * 1024;
+/** What a virtio port gives in one read. The kernel goes on to the next as long as each is full: to the end of a host's write. */
 const PAGE_BYTES = 4096;
 /** Waiting to be written: from here on the writers are asked to wait. */
 const FULL_BYTES = 256 * 1024;
@@ -48,6 +48,7 @@ class DeviceLine implements HostLine {
   #hasHost = false;
   #isPaused = false;
   #isOver = false;
+  #memory: Memory | undefined;
   /** A turn of reading is to come. */
   #turn: NodeJS.Immediate | undefined;
   #queue: Uint8Array[] = [];
@@ -124,32 +125,39 @@ class DeviceLine implements HostLine {
 
   /** One turn; the next comes by itself until there is nothing more, and then with an edge. */
   #read(): void {
-    const buffer = Buffer.allocUnsafeSlow(READ_TURN_BYTES);
+    const { buffer, pages } = this.#memoryToFill();
     const fd = this.#handle.fd;
-    let fill = 0;
+    const runs: Buffer[] = [];
+    let page = 0;
     let isAtEnd = false;
     let isDry = false;
-    while (fill < READ_TURN_BYTES && !isAtEnd && !isDry) {
-      const step = this.#try(() =>
-        // What is left after the first call is not worth as many views.
-        fill === 0 ? readvSync(fd, pagesOf(buffer)) : readSync(fd, buffer, fill, READ_TURN_BYTES - fill, null),
-      );
+    while (page < pages.length && !isAtEnd && !isDry) {
+      const free = page === 0 ? pages : pages.slice(page);
+      const step = this.#try(() => readvSync(fd, free));
       if (step === "lost") return;
       if (step === undefined) isDry = true;
       else if (step === 0) isAtEnd = true;
-      else fill += step;
+      else {
+        runs.push(buffer.subarray(page * PAGE_BYTES, page * PAGE_BYTES + step));
+        page += Math.ceil(step / PAGE_BYTES);
+      }
     }
-    if (fill > 0 || isDry) this.#came();
-    if (fill > 0) this.#handlers?.data(buffer.subarray(0, fill));
+    if (runs.length > 0 || isDry) this.#came();
+    for (const run of runs) this.#handlers?.data(run);
     if (isAtEnd) this.#left();
     else if (!isDry) this.#readSoon();
   }
 
+  #memoryToFill(): Memory {
+    if (this.#memory === undefined || this.#handlers?.isHeld() === true) this.#memory = newMemory();
+    return this.#memory;
+  }
+
   /** The host has gone while it was kept waiting. What it has left is for nobody, and the next one's is not to follow on it. */
   #discard(): void {
-    const buffer = Buffer.allocUnsafeSlow(READ_TURN_BYTES);
+    const { pages } = newMemory();
     let step: number | "lost" | undefined;
-    do step = this.#try(() => readvSync(this.#handle.fd, pagesOf(buffer)));
+    do step = this.#try(() => readvSync(this.#handle.fd, pages));
     while (typeof step === "number" && step > 0);
     if (step === "lost") return;
     this.#left();
@@ -166,6 +174,7 @@ class DeviceLine implements HostLine {
   #left(): void {
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#memory = undefined;
     // It was that host's turn to wait, not the next one's.
     this.#isPaused = false;
     this.#wake();
@@ -207,8 +216,14 @@ class DeviceLine implements HostLine {
   }
 }
 
-function pagesOf(buffer: Buffer): Buffer[] {
+interface Memory {
+  readonly buffer: Buffer;
+  readonly pages: readonly Buffer[];
+}
+
+function newMemory(): Memory {
+  const buffer = Buffer.allocUnsafeSlow(READ_TURN_BYTES);
   const pages: Buffer[] = [];
   for (let at = 0; at < buffer.length; at += PAGE_BYTES) pages.push(buffer.subarray(at, at + PAGE_BYTES));
-  return pages;
+  return { buffer, pages };
 }

@@ -3,8 +3,10 @@ import type { PortError } from "../../support/errors.ts";
 
 export interface HostLineHandlers {
   hostCame(): void;
-  /** The bytes are the receiver's to keep. */
+  /** A view, good until this turn is over, and for as long as `isHeld` says so. */
   data(bytes: Uint8Array): void;
+  /** Something that came is still looked at: its memory is not to be written over. */
+  isHeld(): boolean;
   hostLeft(): void;
   /** The line is gone; nothing more comes. */
   lost(reason: PortError): void;

@@ -52,6 +52,11 @@ export class Backlog {
     return this.#patience !== undefined || this.#isDiskBehind;
   }
 
+  /** It still looks at pieces that it was given. */
+  get isHolding(): boolean {
+    return !this.#isOver && (this.#spool !== undefined || this.#socket.writableLength > 0);
+  }
+
   get #isDiskBehind(): boolean {
     return (this.#spool?.unflushedBytes ?? 0) > SLOW_DISK_BYTES;
   }

@@ -61,6 +61,9 @@ export class MuxClient {
       get isBehind() {
         return backlog.isBehind;
       },
+      get isHolding() {
+        return backlog.isHolding;
+      },
     });
     socket.once("end", () => this.close());
     socket.once("close", () => this.close());

@@ -12,12 +12,12 @@ export const MAX_CONNECTIONS = 256;
 /** No connection has this number: whoever closes it asks the other end to open the port anew. */
 export const BEGIN_ANEW = 0n;
 /** Of a receiver that keeps nothing. */
-export const takesAll = { isFull: false, isBehind: false } as const;
+export const takesAll = { isFull: false, isBehind: false, isHolding: false } as const;
 const PROVOCATION = new TextEncoder().encode("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 /** The guest's end of one connection. */
 export interface MuxReceiver {
-  /** Bytes from the viewer; the receiver's to keep. */
+  /** Bytes from the viewer, good until the turn is over, and for as long as `isHolding` says so. */
   data(piece: Uint8Array): void;
   /** The viewer has closed it, or is gone (`isCut`): nothing more comes. */
   closed(isCut: boolean): void;
@@ -25,6 +25,8 @@ export interface MuxReceiver {
   readonly isFull: boolean;
   /** It cannot put away what comes as fast as it does: all wait. */
   readonly isBehind: boolean;
+  /** It still looks at bytes that it was given. */
+  readonly isHolding: boolean;
 }
 
 export class MuxConnection {
@@ -60,6 +62,8 @@ export class MuxConnections {
   readonly #log: Log;
   readonly #open = new Set<MuxConnection>();
   readonly #known = new Map<bigint, MuxConnection>();
+  /** Of connections that are closed, with bytes that still wait for who reads them. */
+  readonly #lingering = new Set<MuxReceiver>();
   readonly #reader: MuxReader;
   readonly #nextId: () => bigint;
   #isPaused = false;
@@ -100,6 +104,14 @@ export class MuxConnections {
     return this.#answers;
   }
 
+  /** Bytes that were pushed are still looked at. */
+  get isHolding(): boolean {
+    this.#forgetDrained();
+    if (this.#lingering.size > 0) return true;
+    for (const { receiver } of this.#open) if (receiver.isHolding) return true;
+    return false;
+  }
+
   /** Throws a BackendError `shared-folder.too-many`. The viewer hears of it with the first bytes that are sent. */
   open(receiver: MuxReceiver): MuxConnection {
     if (this.#open.size >= MAX_CONNECTIONS)
@@ -137,6 +149,7 @@ export class MuxConnections {
 
   close(connection: MuxConnection): void {
     if (!this.#open.delete(connection)) return;
+    this.#linger(connection.receiver);
     if (connection.id !== undefined) {
       this.#known.delete(connection.id);
       this.#line.write(muxHeader(connection.id, 0));
@@ -195,7 +208,17 @@ export class MuxConnections {
     this.#answers += 1;
     this.#known.delete(id);
     this.#open.delete(connection);
+    this.#linger(connection.receiver);
     connection.receiver.closed(false);
+  }
+
+  #linger(receiver: MuxReceiver): void {
+    this.#forgetDrained();
+    if (receiver.isHolding) this.#lingering.add(receiver);
+  }
+
+  #forgetDrained(): void {
+    for (const receiver of this.#lingering) if (!receiver.isHolding) this.#lingering.delete(receiver);
   }
 
   #begin(connection: MuxConnection): bigint {

@@ -16,7 +16,9 @@ const NOTHING_THERE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 
 export interface SharePortHandlers {
   hostCame(line: HostLine): void;
+  /** As a line's. */
   data(bytes: Uint8Array): void;
+  isHeld(): boolean;
   hostLeft(): void;
 }
 
@@ -107,6 +109,7 @@ export class SharePort implements AsyncDisposable {
             this.#pauseMs = RETRY_MIN_MS;
             this.#handlers.data(bytes);
           },
+          isHeld: () => this.#handlers.isHeld(),
           hostLeft: () => this.#handlers.hostLeft(),
           lost: reject,
         });

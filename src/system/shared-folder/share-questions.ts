@@ -97,7 +97,7 @@ class MuxStream extends Duplex {
   constructor(mux: MuxConnections) {
     super();
     this.#connection = mux.open({
-      data: (piece) => void this.push(piece),
+      data: (piece) => void this.push(new Uint8Array(piece)),
       closed: () => void this.push(null),
       ...takesAll,
     });

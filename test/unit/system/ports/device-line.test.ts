@@ -1,10 +1,15 @@
 // A port whose host comes and goes on one descriptor, as a fifo's writers do: without one it reads as ended and is hung up.
 import { execFileSync } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../../../src/support/clock.ts";
 import { deviceLine } from "../../../../src/system/ports/device-line.ts";
 import type { HostLine } from "../../../../src/system/ports/host-line.ts";
+import { MuxClient } from "../../../../src/system/shared-folder/mux-client.ts";
 import { MuxConnections } from "../../../../src/system/shared-folder/mux-connections.ts";
 import { muxHeader } from "../../../../src/wire/webdav-mux.ts";
 import { recordingLog } from "../../../fakes/recording-log.ts";
@@ -34,6 +39,7 @@ function start(came: (text: string) => void = () => {}): string[] {
       seen.push(Buffer.from(bytes).toString());
       came(Buffer.from(bytes).toString());
     },
+    isHeld: () => false,
     hostLeft: () => seen.push("left"),
     lost: (reason) => seen.push(reason.code),
   });
@@ -93,6 +99,7 @@ test("connections of a host that is gone neither stop the next one nor let it on
       return isFull;
     },
     isBehind: false,
+    isHolding: false,
   });
   connection.send(Buffer.from("x"));
   mux.push(Buffer.concat([muxHeader(1n, 1), Buffer.from("x")]));
@@ -102,4 +109,53 @@ test("connections of a host that is gone neither stop the next one nor let it on
   isFull = false;
   mux.reconsider();
   expect(calls).toEqual([]);
+});
+
+test("what waits for a slow reader is not written over by what comes after it, also of a connection that is closed by then", async () => {
+  const content = randomBytes(60_000);
+  let lastId = 0n;
+  const mux = new MuxConnections(line, () => ++lastId, recordingLog().log);
+  line.start({
+    hostCame: () => {},
+    data: (bytes) => mux.push(bytes),
+    isHeld: () => mux.isHolding,
+    hostLeft: () => {},
+    lost: () => {},
+  });
+  const listener = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const begin = async () => {
+    const reader = connect((listener.address() as AddressInfo).port, "127.0.0.1");
+    const [socket] = (await once(listener, "connection")) as [Socket];
+    const hash = createHash("md5");
+    reader.on("data", (bytes) => hash.update(bytes)).pause();
+    const nothing = (): void => {};
+    const client = new MuxClient(socket, mux, {
+      clock: systemClock,
+      answered: nothing,
+      closed: nothing,
+      failed: nothing,
+    });
+    client.send(Buffer.from("?"));
+    return { reader, hash, ended: once(reader, "end") };
+  };
+  const clients = [await begin(), await begin()];
+  const [first, second] = clients;
+  first?.reader.resume();
+  await using host = await open(dir.join("port"), constants.O_WRONLY);
+  const expected = [createHash("md5"), createHash("md5")];
+  for (let n = 0; n < 200; n++) {
+    for (const [index, hash] of expected.entries()) {
+      content.writeUInt32LE(n * 2 + index);
+      hash.update(content);
+      await host.write(Buffer.concat([muxHeader(BigInt(index + 1), content.length), content]));
+    }
+  }
+  for (const id of [1n, 2n]) await host.write(muxHeader(id, 0));
+  await first?.ended;
+  second?.reader.resume();
+  await second?.ended;
+  expect(clients.map(({ hash }) => hash.digest("hex"))).toEqual(expected.map((hash) => hash.digest("hex")));
+  for (const { reader } of clients) reader.destroy();
+  listener.close();
 });

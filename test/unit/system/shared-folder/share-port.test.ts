@@ -28,7 +28,7 @@ vi.mock("node:fs", async (original) => {
   return { ...real, watch };
 });
 
-const noHandlers = { hostCame: () => {}, data: () => {}, hostLeft: () => {} };
+const noHandlers = { hostCame: () => {}, data: () => {}, isHeld: () => false, hostLeft: () => {} };
 
 let dir: TempDir;
 beforeEach(() => {
