@@ -21,6 +21,8 @@ export interface Libc {
   /** `event` is a `struct epoll_event`: 12 or 16 bytes, the events first. */
   epollCtl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   epollWait(epoll: number, events: Uint8Array, most: number, timeoutMs: number): number;
+  /** `descriptors` is an array of `struct pollfd`, 8 bytes each. */
+  poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
   /** A name is relative to its folder's descriptor. */
   linkat(fromFolder: number, from: string, toFolder: number, to: string, flags: number): number;
   ioctlInt(fd: number, request: number, value: number): number;
@@ -77,6 +79,7 @@ async function load(): Promise<Libc> {
       epollCreate: declare("int epoll_create1(int)"),
       epollCtl: declare("int epoll_ctl(int, int, int, const uint8_t *)"),
       epollWait: declare("int epoll_wait(int, _Out_ uint8_t *, int, int)"),
+      poll: declare("int poll(_Inout_ uint8_t *, ulong, int)"),
       // `...` in C, but passed like named arguments on every Linux ABI as long as no floating point is involved.
       ioctlInt: declare("int ioctl(int, ulong, int)"),
       ioctlBuffer: declare("int ioctl(int, ulong, _Inout_ uint8_t *)"),

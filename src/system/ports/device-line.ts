@@ -4,7 +4,7 @@
 import { constants, readvSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { whoHolds } from "./device-holder.ts";
-import { watchEdges } from "./edges.ts";
+import { type EdgeWatch, watchEdges } from "./edges.ts";
 import type { HostLine, HostLineHandlers } from "./host-line.ts";
 import { portError } from "./port.ts";
 
@@ -44,7 +44,7 @@ class DeviceLine implements HostLine {
   readonly #handle: FileHandle;
   readonly #path: string;
   #handlers: HostLineHandlers | undefined;
-  #watch: Disposable | undefined;
+  #watch: EdgeWatch | undefined;
   #hasHost = false;
   #isPaused = false;
   #isOver = false;
@@ -133,7 +133,9 @@ class DeviceLine implements HostLine {
     let isDry = false;
     while (page < pages.length && !isAtEnd && !isDry) {
       const free = page === 0 ? pages : pages.slice(page);
-      const step = this.#try(() => readvSync(fd, free));
+      // Whether there is a host only a read can tell.
+      const isEmpty = this.#hasHost && this.#watch?.isReadable() === false;
+      const step = isEmpty ? undefined : this.#try(() => readvSync(fd, free));
       if (step === "lost") return;
       if (step === undefined) isDry = true;
       else if (step === 0) isAtEnd = true;
