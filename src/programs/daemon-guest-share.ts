@@ -7,7 +7,7 @@ import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
 import { SLOW_DISK_BYTES, Spool } from "../support/spool.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
-import { BEGIN_ANEW } from "../system/shared-folder/mux-connections.ts";
+import { toBeginAnew } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
 import { MAX_MUX_PAYLOAD_BYTES, MuxReader, muxHeader } from "../wire/webdav-mux.ts";
 import type { GuestShareReport } from "./status-report.ts";
@@ -81,7 +81,7 @@ export class DaemonGuestShare implements AsyncDisposable {
   /** After a sleep, or in a snapshot that was loaded. Only the host can hang up: it is asked to. */
   beginAnew(): void {
     this.#closeAll();
-    this.#line?.write(muxHeader(BEGIN_ANEW, 0));
+    this.#line?.write(toBeginAnew());
   }
 
   attach(link: LinkConnection, isShut: boolean): void {

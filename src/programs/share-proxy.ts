@@ -57,7 +57,11 @@ export class ShareProxy {
   /** The port's other end is there. */
   hostCame(line: HostLine): void {
     this.#mux = new MuxConnections(line, () => ++this.#lastId, this.#log);
-    this.#mux.anew = () => this.anew();
+    this.#mux.anew = () => {
+      // In this turn: nobody is to be given the zeros that have ended their frame.
+      this.hostLeft();
+      this.anew();
+    };
     this.#log.info("the guest's port is open");
   }
 

@@ -2,7 +2,7 @@
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 /** i64 connection, u16 size. */
-const HEADER_BYTES = 10;
+export const MUX_HEADER_BYTES = 10;
 /** Most bytes one frame carries. */
 export const MAX_MUX_PAYLOAD_BYTES = 0xffff;
 
@@ -15,7 +15,7 @@ export interface MuxSink {
 
 /** The bytes before a frame's payload; `payloadBytes` 0 says that the connection is closed. Throws a RangeError past 65535. */
 export function muxHeader(connection: bigint, payloadBytes: number): Uint8Array {
-  const writer = new ByteWriter(HEADER_BYTES);
+  const writer = new ByteWriter(MUX_HEADER_BYTES);
   writer.u64(BigInt.asUintN(64, connection));
   writer.u16(payloadBytes);
   return writer.finish();
@@ -24,7 +24,7 @@ export function muxHeader(connection: bigint, payloadBytes: number): Uint8Array 
 /** Takes the stream apart. Any bytes are frames of some connection, so nothing is an error here; nothing is kept but a header. */
 export class MuxReader {
   readonly #sink: MuxSink;
-  readonly #header = new Uint8Array(HEADER_BYTES);
+  readonly #header = new Uint8Array(MUX_HEADER_BYTES);
   #headerFill = 0;
   #connection = 0n;
   /** Still to come of the frame. */
@@ -49,10 +49,10 @@ export class MuxReader {
   }
 
   #head(bytes: Uint8Array): number {
-    const part = bytes.subarray(0, HEADER_BYTES - this.#headerFill);
+    const part = bytes.subarray(0, MUX_HEADER_BYTES - this.#headerFill);
     this.#header.set(part, this.#headerFill);
     this.#headerFill += part.length;
-    if (this.#headerFill < HEADER_BYTES) return part.length;
+    if (this.#headerFill < MUX_HEADER_BYTES) return part.length;
     this.#headerFill = 0;
     const reader = new ByteReader(this.#header);
     this.#connection = BigInt.asIntN(64, reader.u64());

@@ -3,14 +3,16 @@
 import { BackendError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import { joined } from "../../wire/bytes.ts";
-import { MAX_MUX_PAYLOAD_BYTES, MuxReader, muxHeader } from "../../wire/webdav-mux.ts";
+import { MAX_MUX_PAYLOAD_BYTES, MUX_HEADER_BYTES, MuxReader, muxHeader } from "../../wire/webdav-mux.ts";
 import type { HostLine } from "../ports/host-line.ts";
 
 const COPIED_BYTES = 16 * 1024;
 /** At once. */
 export const MAX_CONNECTIONS = 256;
 /** No connection has this number: whoever closes it asks the other end to open the port anew. */
-export const BEGIN_ANEW = 0n;
+const BEGIN_ANEW = 0n;
+/** Says so to an end that may be in the middle of a frame, whose rest was lost with another time: zeros end any frame. */
+export const toBeginAnew = (): Uint8Array => new Uint8Array(MAX_MUX_PAYLOAD_BYTES + MUX_HEADER_BYTES);
 /** Of a receiver that keeps nothing. */
 export const takesAll = { isFull: false, isBehind: false, isHolding: false } as const;
 const PROVOCATION = new TextEncoder().encode("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n");

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { DaemonGuestShare } from "../../../src/programs/daemon-guest-share.ts";
 import { systemClock } from "../../../src/support/clock.ts";
+import { toBeginAnew } from "../../../src/system/shared-folder/mux-connections.ts";
 import { muxHeader } from "../../../src/wire/webdav-mux.ts";
 import { recordingLog } from "../../fakes/recording-log.ts";
 import { shareWire } from "../../fakes/share-wire.ts";
@@ -20,7 +21,7 @@ test("without a session a connection is refused; after a sleep the host is asked
   host.write("x");
   await until("the refusal", () => hex() === closed(5n), 5000, 2);
   share.beginAnew();
-  await until("the word for it", () => hex() === closed(5n) + closed(0n), 5000, 2);
+  await until("the word for it", () => hex() === closed(5n) + Buffer.from(toBeginAnew()).toString("hex"), 5000, 2);
   host.destroy();
   await until("the host to be gone", () => !share.report.host, 5000, 2);
   expect(share.report.connections).toBe(0);

@@ -1,7 +1,12 @@
 // Connections side by side on one port: the numbers that the other end sees of them.
 import { expect, test } from "vitest";
-import { type MuxConnection, MuxConnections, takesAll } from "../../../../src/system/shared-folder/mux-connections.ts";
-import { MuxReader } from "../../../../src/wire/webdav-mux.ts";
+import {
+  type MuxConnection,
+  MuxConnections,
+  takesAll,
+  toBeginAnew,
+} from "../../../../src/system/shared-folder/mux-connections.ts";
+import { MAX_MUX_PAYLOAD_BYTES, MuxReader, muxHeader } from "../../../../src/wire/webdav-mux.ts";
 import { recordingLog } from "../../../fakes/recording-log.ts";
 
 function twoEnds() {
@@ -43,4 +48,19 @@ test("one that has said nothing is not told of, and counts as one all the same",
   expect(open).toThrow("256 connections are open already");
   all[0]?.close();
   expect(open).not.toThrow();
+});
+
+test("an end is asked to begin anew wherever it is in a frame of another time", () => {
+  const frame = Buffer.concat([muxHeader(-1n, MAX_MUX_PAYLOAD_BYTES), Buffer.alloc(MAX_MUX_PAYLOAD_BYTES, 0xff)]);
+  for (let at = 0; at <= frame.length; at += at < 20 ? 1 : 997) {
+    const { mux } = twoEnds();
+    let isAsked = false;
+    mux.anew = () => {
+      isAsked = true;
+    };
+    mux.push(frame.subarray(0, at));
+    expect(isAsked).toBe(false);
+    mux.push(toBeginAnew());
+    expect(isAsked).toBe(true);
+  }
 });
