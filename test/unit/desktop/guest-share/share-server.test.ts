@@ -21,7 +21,7 @@ import { ShareServer } from "../../../../src/desktop/guest-share/share-server.ts
 import { ManualClock } from "../../../fakes/manual-clock.ts";
 import { recordingLog } from "../../../fakes/recording-log.ts";
 import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
-import { sleep, until } from "../../../integration/peers/until.ts";
+import { until } from "../../../integration/peers/until.ts";
 
 interface Asked {
   readonly headers?: OutgoingHttpHeaders;
@@ -331,9 +331,12 @@ describe("a connection on which nothing comes or goes", () => {
     writeFileSync(dir.join("p/large"), Buffer.alloc(8 * 1024 * 1024));
     const { client, passTime } = silentStream();
     client.write(text);
-    await sleep(50);
-    passTime();
-    await until("it to be closed", () => server.connections === 0, 5000, 2);
+    // Until it waits for the client, time that passes is the server's own.
+    const isClosed = (): boolean => {
+      passTime();
+      return server.connections === 0;
+    };
+    await until("it to be closed", isClosed, 5000, 20);
     client.destroy();
   });
 });
