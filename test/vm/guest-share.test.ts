@@ -207,9 +207,8 @@ cat '${PUBLIC}/t 2#ü' '${PUBLIC}/d/t 2#ü'; ls -d ${PUBLIC}/gone 2>&1 | tail -c
     expect(text).toContain("directory");
   });
 
-  test("a file manager of GTK's has it, through gvfs: lists, reads, puts, moves, and programs see it as files", async () => {
+  test("a file manager of GTK's has it, through gvfs: lists, reads, puts and moves", async () => {
     const at = `dav://${folder.user}@127.0.0.1:${PORT_IN_GUEST}/Public`;
-    const seen = `"$XDG_RUNTIME_DIR"/gvfs/dav*`;
     const text = await guest.script(
       `
 set -e
@@ -219,12 +218,10 @@ gio list '${at}/gtk'; gio cat '${at}/gtk/one'
 gio copy ~/five '${at}/gtk/put'
 gio move '${at}/gtk/put' '${at}/gtk/re%20named'
 cmp ~/five "${PUBLIC}/gtk/re named"
-ls ${seen}/gtk; cat ${seen}/gtk/one
-cmp ~/five ${seen}/"gtk/re named"; echo same
 gio mount -u '${at}'`,
       150_000,
     );
-    expect(text).toBe("one\nfirst\none\nre named\nfirst\nsame\n");
+    expect(text).toBe("one\nfirst\n");
   });
 });
 
