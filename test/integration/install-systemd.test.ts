@@ -54,7 +54,7 @@ function install(root: TempDir, tree = process.cwd(), ...args: readonly string[]
 async function installKilled(root: TempDir, afterMs: number): Promise<void> {
   const args = ["--root", root.path, "--node", process.execPath];
   // A group of its own.
-  const { pid } = spawn("scripts/install-systemd", args, { detached: true, stdio: "ignore" });
+  const { pid } = spawn(join(process.cwd(), "scripts/install-systemd"), args, { detached: true, stdio: "ignore" });
   if (pid === undefined) throw new Error("cannot start the script");
   await sleep(afterMs);
   try {
