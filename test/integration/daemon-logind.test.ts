@@ -541,38 +541,34 @@ test("the machine has slept: the port is opened anew, and what was copied is off
   await works(second, agent);
 });
 
-test.runIf(isRoot)(
-  "status: one's own sessions in full, others as a count; faults for whoever is on the screen",
-  async () => {
-    const ours = await login.agent("1");
-    const other = await login.agent("2", OTHER);
-    const stranger = (await login.knocker(undefined)).play();
-    await within("a fault", stranger.closed, SOON_MS);
-    const asRoot = await login.status();
-    expect(asRoot.sessions.map(({ id, pid }) => [id, pid])).toEqual([
-      ["1", ours.pid],
-      ["2", other.pid],
-    ]);
-    expect(asRoot.otherSessions).toBe(0);
-    expect(asRoot.errors).toEqual([expect.objectContaining({ text: expect.stringContaining("refused") })]);
-    const asOther = await login.status(OTHER);
-    expect(asOther).toMatchObject({
-      otherSessions: 1,
-      errors: [],
-      logind: "watched",
-      screen: { id: "1", hasAgent: true },
-    });
-    expect(asOther.sessions).toEqual([
-      expect.objectContaining({ id: "2", uid: OTHER, pid: other.pid, active: false, link: "extended" }),
-    ]);
-    expect([asRoot.sharedFolder?.user, asOther.sharedFolder?.user]).toEqual([ME, null]);
-    await login.logind.activate("2");
-    await until("it on the screen", async () => (await login.status(OTHER)).sessions[0]?.active === true, SOON_MS);
-    expect((await login.status(OTHER)).sharedFolder?.user).toBe(OTHER);
-    expect((await login.status(OTHER)).errors).toEqual(asRoot.errors);
-    expect((await login.status(OTHER + 1)).sessions).toEqual([]);
-  },
-);
+test.runIf(isRoot)("status: one's own sessions and faults in full, others' sessions as a count", async () => {
+  const ours = await login.agent("1");
+  const other = await login.agent("2", OTHER);
+  const stranger = (await login.knocker(undefined, OTHER)).play();
+  await within("a fault", stranger.closed, SOON_MS);
+  const asRoot = await login.status();
+  expect(asRoot.sessions.map(({ id, pid }) => [id, pid])).toEqual([
+    ["1", ours.pid],
+    ["2", other.pid],
+  ]);
+  expect(asRoot.otherSessions).toBe(0);
+  expect(asRoot.errors).toEqual([expect.objectContaining({ text: expect.stringContaining("refused") })]);
+  const asOther = await login.status(OTHER);
+  expect(asOther).toMatchObject({
+    otherSessions: 1,
+    errors: asRoot.errors,
+    logind: "watched",
+    screen: { id: "1", hasAgent: true },
+  });
+  expect(asOther.sessions).toEqual([
+    expect.objectContaining({ id: "2", uid: OTHER, pid: other.pid, active: false, link: "extended" }),
+  ]);
+  expect([asRoot.sharedFolder?.user, asOther.sharedFolder?.user]).toEqual([ME, null]);
+  await login.logind.activate("2");
+  await until("it on the screen", async () => (await login.status(OTHER)).sessions[0]?.active === true, SOON_MS);
+  expect((await login.status(OTHER)).sharedFolder?.user).toBe(OTHER);
+  expect(await login.status(OTHER + 1)).toMatchObject({ sessions: [], errors: [] });
+});
 
 test("row 16: the daemon ends at once on SIGTERM, with agents and people connected, and its sockets are gone", async () => {
   const { agent } = await login.agent("1");
