@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { program } from "./peers/agent.ts";
 
 /** Idle daemon and session together are near their limit in memory; a part that is loaded too early shows here first. */
-const MOST_BYTES = 370_000;
+const MOST_BYTES = 385_000;
 
 /** Code that is loaded with this file, and by it. */
 function loadedWith(file: string, loaded = new Map<string, string>()): Map<string, string> {

@@ -45,7 +45,8 @@ const DESKTOP_VARIABLES = [
 ];
 
 export function cleanEnvironment(added: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: "C" };
+  // A client of PulseAudio that knows no folder for it makes one in /tmp, and leaves it.
+  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: "C", PULSE_RUNTIME_PATH: "/nonexistent/pulse" };
   for (const name of DESKTOP_VARIABLES) delete env[name];
   return { ...env, ...added };
 }
