@@ -46,7 +46,7 @@ const DESKTOP_VARIABLES = [
 
 export function cleanEnvironment(added: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   // A client of PulseAudio that knows no folder for it makes one in /tmp, and leaves it.
-  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: "C", PULSE_RUNTIME_PATH: "/nonexistent/pulse" };
+  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: "C", PULSE_RUNTIME_PATH: "/dev/null/none" };
   for (const name of DESKTOP_VARIABLES) delete env[name];
   return { ...env, ...added };
 }
