@@ -63,7 +63,11 @@ afterAll(async () => {
 
 describe("without a viewer", () => {
   test("the port is held, nothing listens, and the daemon does not work", async () => {
-    const { sharedFolder } = await waitForStatus(guest, "held", (status) => status.sharedFolder?.port.state === "held");
+    const { sharedFolder } = await waitForStatus(
+      guest,
+      "held, and what one before may have left cleared up",
+      (status) => status.sharedFolder?.port.state === "held" && status.sharedFolder.mount.state !== "changing",
+    );
     expect(sharedFolder).toMatchObject({ viewer: "none", listening: [], mount: { state: "none" } });
     expect((await guest.run(["curl", "-sS", "-m", "5", `${URL}/`])).stderr).toMatch(
       /refused|Couldn't connect|Failed to connect/,
