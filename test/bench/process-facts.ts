@@ -1,5 +1,5 @@
 /** What the kernel knows about processes (proc(5)). Only Linux has it. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** proc(5) counts CPU time in these where nothing finer is to be had. */
 const TICK_MS = 10;
@@ -53,12 +53,17 @@ export function memoryOf(pids: readonly number[]): Memory {
 
 /** Since they were started, threads that have ended since not included. */
 export function activityOf(pids: readonly number[]): Activity {
-  const threads = pids.flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((tid) => `/proc/${pid}/task/${tid}`));
+  // A program's helper may have ended since the pids were had.
+  const running = pids.filter((pid) => existsSync(`/proc/${pid}`));
+  const threads = running.flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((tid) => `/proc/${pid}/task/${tid}`));
   const switches = threads.map((path) =>
     numberAfter(readFileSync(`${path}/status`, "latin1"), "voluntary_ctxt_switches"),
   );
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-  return { cpuMs: orElse(() => sum(threads.map(exactCpuMs)), sum(pids.map(cpuMs))), voluntarySwitches: sum(switches) };
+  return {
+    cpuMs: orElse(() => sum(threads.map(exactCpuMs)), sum(running.map(cpuMs))),
+    voluntarySwitches: sum(switches),
+  };
 }
 
 /** -20 to 19; less is more urgent. */
