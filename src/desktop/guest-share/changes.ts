@@ -1,7 +1,7 @@
 // MKCOL, DELETE, COPY, MOVE, LOCK and UNLOCK.
 
-import { constants } from "node:fs";
-import { copyFile, type FileHandle, mkdir, opendir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { type BigIntStats, constants } from "node:fs";
+import { copyFile, type FileHandle, mkdir, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { openDraft } from "../draft-file.ts";
 import { DavError } from "./dav-error.ts";
 import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav-locks.ts";
@@ -10,7 +10,7 @@ import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
 import type { PassingPlaces } from "./passing-places.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
-import { isHidden, isWithin, keyOf, type SharePath } from "./share-path.ts";
+import { isWithin, keyOf, type SharePath } from "./share-path.ts";
 import type { Place, SharedTree } from "./shared-tree.ts";
 
 const MAX_LOCK_BYTES = 64 * 1024;
@@ -150,22 +150,25 @@ async function copyOver(path: SharePath, target: Place, tree: SharedTree): Promi
   }
 }
 
-/** A folder, or a file in one. What is not shared, hidden files and links that lead out, is not copied either. */
+/** A folder, or a file in one. What is not listed, hidden files and links that lead out or nowhere, is not copied either. */
 async function copyTree(
   path: SharePath,
   to: string,
   tree: SharedTree,
-  { isDeep = true, level = 0 }: { readonly isDeep?: boolean; readonly level?: number },
+  { isDeep = true, around = [] }: { readonly isDeep?: boolean; readonly around?: readonly string[] },
 ): Promise<void> {
-  if (level > MAX_COPY_DEPTH) throw new DavError(409, "there are too many folders in folders");
+  if (around.length > MAX_COPY_DEPTH) throw new DavError(409, "there are too many folders in folders");
   await using from = await tree.open(path);
-  if (!(await from.stat()).isDirectory()) return await copyFile(pathOf(from), to, constants.COPYFILE_FICLONE);
+  const stats = await from.stat({ bigint: true });
+  if (!stats.isDirectory()) return await copyFile(pathOf(from), to, constants.COPYFILE_FICLONE);
   await mkdir(to);
   if (!isDeep) return;
-  for await (const { name } of await opendir(pathOf(from))) {
-    if (isHidden(name)) continue;
+  const folders = [...around, identityOf(stats)];
+  for await (const { name, stats: found } of tree.entries(path)) {
+    // A link to a folder that it lies in would be copied without end.
+    if (folders.includes(identityOf(found))) continue;
     try {
-      await copyTree([...path, name], `${to}/${name}`, tree, { level: level + 1 });
+      await copyTree([...path, name], `${to}/${name}`, tree, { around: folders });
     } catch (error) {
       if (!(error instanceof DavError && error.status === 403)) throw error;
     }
@@ -176,6 +179,8 @@ async function isFolderAt(path: SharePath, tree: SharedTree): Promise<boolean> {
   await using handle = await tree.open(path);
   return (await handle.stat()).isDirectory();
 }
+
+const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
 const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
 

@@ -392,6 +392,17 @@ describe("what is written", () => {
     expect(statSync(dir.join("p/g")).mode & 0o777).toBe(0o444);
   });
 
+  test("a folder is copied without its links that lead nowhere, out, or back to what they lie in", async () => {
+    for (const name of ["d", "d/e"]) mkdirSync(dir.join(`p/${name}`));
+    writeFileSync(dir.join("p/d/e/f"), "content");
+    const links = { nowhere: "none", out: dir.path, "e/back": "../../d", "e/same": "f" };
+    for (const [name, to] of Object.entries(links)) symlinkSync(to, dir.join(`p/d/${name}`));
+    expect((await ask("COPY", "/p/d", { headers: { Destination: "/p/g" } })).status).toBe(201);
+    const copied = readdirSync(dir.join("p/g"), { recursive: true, encoding: "utf8" });
+    expect(copied.sort()).toEqual(["e", "e/f", "e/same"]);
+    expect(readFileSync(dir.join("p/g/e/same"), "utf8")).toBe("content");
+  });
+
   test("a folder that is copied is there when it is whole; what it replaces stays until then", async () => {
     for (const name of ["d", "d/e", "old"]) mkdirSync(dir.join(`p/${name}`));
     for (const name of ["d/f", "d/e/g", "old/mine"]) writeFileSync(dir.join(`p/${name}`), name);
