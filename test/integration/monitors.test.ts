@@ -87,6 +87,17 @@ describe("row 37: a real viewer with four monitors, and no word of the host of w
   });
 });
 
+/** A monitor, another beside it, a third, and one again. */
+const oneAfterTheOther: readonly (readonly WantedDisplay[])[] = [
+  [at(1283, 721)],
+  [at(1283, 721), at(801, 603, 1283, 50)],
+  [at(640, 480), at(801, 603, 640), at(700, 500, 0, 603)],
+  [at(1000, 700)],
+];
+
+const placed = (monitors: readonly WantedDisplay[]): string =>
+  monitors.map(({ width, height, x = 0, y = 0 }) => `${width}x${height}+${x}+${y}`).join(" ");
+
 describe.each(["openbox", "i3", "xfwm4"] as const)("with %s", (name) => {
   test("rows 28, 31: monitors come, change and go, once each", async () => {
     await using xorg = await startXorgDummy();
@@ -103,14 +114,9 @@ describe.each(["openbox", "i3", "xfwm4"] as const)("with %s", (name) => {
     const host = await port.opened();
     await host.connectViewer();
     await agent.untilLogged(/display: connected/);
-    for (const wanted of [
-      [at(1283, 721)],
-      [at(1283, 721), at(801, 603, 1283, 50)],
-      [at(640, 480), at(801, 603, 640), at(700, 500, 0, 603)],
-      [at(1000, 700)],
-    ]) {
+    for (const wanted of oneAfterTheOther) {
       await ask(host, wanted);
-      const text = wanted.map(({ width, height, x = 0, y = 0 }) => `${width}x${height}+${x}+${y}`).join(" ");
+      const text = placed(wanted);
       await shows(xorg.display, text);
       // Who undoes it does so soon.
       await sleep(600);
@@ -166,14 +172,9 @@ test("GNOME's mutter puts its own layout in the place of ours: it is set again, 
   const host = await port.opened();
   await host.connectViewer();
   await agent.untilLogged(/display: connected/);
-  for (const wanted of [
-    [at(1283, 721)],
-    [at(1283, 721), at(801, 603, 1283, 50)],
-    [at(640, 480), at(801, 603, 640), at(700, 500, 0, 603)],
-    [at(1000, 700)],
-  ]) {
+  for (const wanted of oneAfterTheOther) {
     await ask(host, wanted);
-    const text = wanted.map(({ width, height, x = 0, y = 0 }) => `${width}x${height}+${x}+${y}`).join(" ");
+    const text = placed(wanted);
     await shows(xorg.display, text);
     // It takes its time to undo it, and may do so more than once.
     await sleep(2000);
