@@ -150,18 +150,28 @@ export class TransferNotice implements AsyncDisposable {
     });
     const { cancel, openFolder, over } = this.#options;
     return [
-      bus.subscribe(rule("ActionInvoked"), ({ body: [id, action] }) => {
-        if (id !== this.#id || this.#id === 0) return;
-        if (action === "cancel" && this.#done === undefined) cancel();
-        else if (action === "open" && this.#done !== undefined) openFolder();
-      }),
-      bus.subscribe(rule("NotificationClosed"), ({ body: [id] }) => {
-        if (id !== this.#id || this.#id === 0) return;
-        this.#id = 0;
-        if (this.#done !== undefined) over();
-        else this.#isUnwanted = true;
-      }),
+      bus.subscribe(rule("ActionInvoked"), ({ body: [id, action] }) =>
+        this.#onceNumbered(() => {
+          if (id !== this.#id || this.#id === 0) return;
+          if (action === "cancel" && this.#done === undefined) cancel();
+          else if (action === "open" && this.#done !== undefined) openFolder();
+        }),
+      ),
+      bus.subscribe(rule("NotificationClosed"), ({ body: [id] }) =>
+        this.#onceNumbered(() => {
+          if (id !== this.#id || this.#id === 0) return;
+          this.#id = 0;
+          if (this.#done !== undefined) over();
+          else this.#isUnwanted = true;
+        }),
+      ),
     ];
+  }
+
+  /** A signal may come in one piece with the answer that says which number it is about. */
+  #onceNumbered(act: () => void): void {
+    if (this.#id === 0 && this.#showing !== undefined) void this.#showing.then(act);
+    else act();
   }
 
   #actions(done: TransferProgress | undefined): readonly string[] {
