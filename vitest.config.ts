@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { SecondTries } from "./test/integration/second-tries.ts";
 
 /** Each of its own: Vitest takes out of the object what it has understood. */
 const define = () => ({ TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") });
@@ -6,6 +7,7 @@ const define = () => ({ TSVDAGENT_VERSION: JSON.stringify("0.0.0-test") });
 export default defineConfig({
   define: define(),
   test: {
+    reporters: ["default", new SecondTries()],
     projects: [
       {
         define: define(),
@@ -28,6 +30,9 @@ export default defineConfig({
           hookTimeout: 60_000,
           // Real servers and clients on two cores: side by side they would only measure each other.
           fileParallelism: false,
+          // Five hundred tests with real programs: one that a busy machine upset does not undo the others.
+          // It is told of at the end, and is a fault to be mended.
+          retry: 1,
         },
       },
     ],
