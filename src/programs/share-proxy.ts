@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { isLoopbackName } from "../features/dav-request.ts";
 import { aborted } from "../support/aborted.ts";
-import { systemClock } from "../support/clock.ts";
+import { type Clock, systemClock } from "../support/clock.ts";
 import { BackendError, ConfigError, describeError, RunError } from "../support/errors.ts";
 import type { Log } from "../support/log.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
@@ -21,6 +21,9 @@ export type ShareProxyOptions = Extract<CommandLine, { command: "share-proxy" }>
 const DEFAULT_LISTEN = "127.0.0.1:9844";
 /** A connection on which nothing comes or goes. */
 const IDLE_MS = 10 * 60_000;
+/** For the guest to answer whoever waits, before it is asked for something that takes no time; and for it to answer that. */
+const SILENCE_MS = 3000;
+const PROVOKED_SILENCE_MS = 7000;
 
 /** Resolves when the signal is aborted. Throws a ConfigError, or a RunError when it cannot listen. */
 export async function shareProxy(options: ShareProxyOptions, { log, stop }: ProgramContext): Promise<void> {
@@ -33,7 +36,7 @@ export async function shareProxy(options: ShareProxyOptions, { log, stop }: Prog
         "only a loopback address is taken without --any-address",
     );
   if (!isLoopbackName(address.host)) log.warn("others than this machine may connect: nothing is encrypted");
-  const proxy = new ShareProxy(log.of("share"));
+  const proxy = new ShareProxy(log.of("share"), systemClock);
   await using held = new SharePort(port, proxy, systemClock, log.of("share"));
   proxy.anew = () => held.beginAnew();
   await using _listening = await listen(address, (socket) => proxy.accept(socket));
@@ -44,14 +47,18 @@ export async function shareProxy(options: ShareProxyOptions, { log, stop }: Prog
 
 export class ShareProxy {
   readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #clients = new Set<MuxClient>();
   #mux: MuxConnections | undefined;
+  #patience: Disposable | undefined;
   /** Never used twice: what the guest says late must not reach another. */
   #lastId = 0n;
   /** Opens the port anew. */
   anew: () => void = () => {};
 
-  constructor(log: Log) {
+  constructor(log: Log, clock: Clock) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** The port's other end is there. */
@@ -76,6 +83,7 @@ export class ShareProxy {
   hostLeft(): void {
     const mux = this.#mux;
     this.#mux = undefined;
+    this.#endPatience();
     mux?.cutAll();
   }
 
@@ -87,7 +95,7 @@ export class ShareProxy {
     socket.setNoDelay(true);
     try {
       const client = new MuxClient(socket, mux, {
-        clock: systemClock,
+        clock: this.#clock,
         answered: () => {},
         closed: () => {},
         failed: (why) => this.#log.warn(`a connection is closed: ${why}`),
@@ -95,13 +103,41 @@ export class ShareProxy {
       // What the guest works on may take its time: a large folder, a slow disk.
       const idle = (): void => void (client.isAnswerDue ? socket.setTimeout(IDLE_MS) : socket.destroy());
       socket.setTimeout(IDLE_MS).on("timeout", idle);
-      socket.on("data", (bytes: Uint8Array) => client.send(bytes));
+      this.#clients.add(client);
+      socket.once("close", () => this.#clients.delete(client));
+      socket.on("data", (bytes: Uint8Array) => {
+        client.send(bytes);
+        this.#awaitAnswer(mux);
+      });
       void client.start();
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       this.#log.warn(describeError(error));
       socket.destroy();
     }
+  }
+
+  /**
+   * A guest that was taken back to a snapshot does not know it, and may be anywhere in a frame, as we are in one of its: what
+   * either says then is for nobody. An answer may take long, but not one to a question that any guest in step answers at once.
+   */
+  #awaitAnswer(mux: MuxConnections): void {
+    this.#patience ??= this.#clock.after(SILENCE_MS, () => {
+      this.#patience = undefined;
+      if (![...this.#clients].some(({ isAnswerDue }) => isAnswerDue)) return;
+      mux.provoke();
+      this.#patience = this.#clock.after(PROVOKED_SILENCE_MS, () => {
+        this.#patience = undefined;
+        if (!mux.isProvoked) return this.#awaitAnswer(mux);
+        this.#log.warn("the guest answers nothing: its port is opened anew");
+        mux.anew();
+      });
+    });
+  }
+
+  #endPatience(): void {
+    this.#patience?.[Symbol.dispose]();
+    this.#patience = undefined;
   }
 }
 

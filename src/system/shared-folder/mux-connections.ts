@@ -106,6 +106,11 @@ export class MuxConnections {
     return this.#answers;
   }
 
+  /** What was asked for by `provoke` has not come yet. */
+  get isProvoked(): boolean {
+    return this.#isProvoked;
+  }
+
   /** Bytes that were pushed are still looked at. */
   get isHolding(): boolean {
     this.#forgetDrained();

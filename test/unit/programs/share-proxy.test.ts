@@ -5,11 +5,13 @@ import { afterEach, expect, test } from "vitest";
 import { ShareProxy } from "../../../src/programs/share-proxy.ts";
 import { toBeginAnew } from "../../../src/system/shared-folder/mux-connections.ts";
 import { muxHeader } from "../../../src/wire/webdav-mux.ts";
+import { ManualClock } from "../../fakes/manual-clock.ts";
 import { recordingLog } from "../../fakes/recording-log.ts";
 import { until } from "../../integration/peers/until.ts";
 
 interface Joined {
   readonly proxy: ShareProxy;
+  readonly clock: ManualClock;
   readonly sent: readonly Uint8Array[];
   readonly client: Socket;
   /** The proxy's end of it. */
@@ -34,7 +36,8 @@ async function joined(request: string): Promise<Joined> {
     resume: () => {},
     [Symbol.asyncDispose]: async () => {},
   };
-  const proxy = new ShareProxy(recordingLog().log);
+  const clock = new ManualClock();
+  const proxy = new ShareProxy(recordingLog().log, clock);
   proxy.hostCame(line);
   const listener = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
   await once(listener, "listening");
@@ -54,7 +57,7 @@ async function joined(request: string): Promise<Joined> {
   proxy.accept(socket);
   client.write(request);
   await until("the request at the guest", () => sent.length > 0, 5000, 2);
-  return { proxy, sent, client, socket, heard: () => heard };
+  return { proxy, clock, sent, client, socket, heard: () => heard };
 }
 
 test("who waits for an answer is not cut off, however long it takes; who has one and is silent is", async () => {
@@ -79,4 +82,39 @@ test("a guest of another time is in the middle of an answer: the client is cut o
   await once(client, "close");
   expect(isAsked).toBe(true);
   expect(heard()).toBe("half");
+});
+
+test("a guest that was taken back to a snapshot answers nothing, not even OPTIONS: its port is opened anew", async () => {
+  const { proxy, clock, sent, client } = await joined("GET");
+  let isAsked = false;
+  proxy.anew = () => {
+    isAsked = true;
+  };
+  // The rest of a frame that it began before takes in what it says now.
+  proxy.data(Buffer.concat([muxHeader(1n, 60_000), Buffer.from("half")]));
+  client.write("GET");
+  await until("the second request at the guest", () => sent.length > 1, 5000, 2);
+  clock.advance(3000);
+  expect(Buffer.from(sent.at(-1) ?? []).toString("latin1")).toContain("OPTIONS / HTTP/1.1");
+  proxy.data(Buffer.concat([muxHeader(2n, 4), Buffer.from("done")]));
+  client.write("GET");
+  clock.advance(7000);
+  await until("the client to be cut off", () => client.closed, 5000, 2);
+  expect(isAsked).toBe(true);
+  expect(clock.waiting).toBe(0);
+});
+
+test("an answer that takes long is waited for while the guest answers other things", async () => {
+  const { proxy, clock, sent, socket } = await joined("COPY");
+  for (let round = 0; round < 5; round += 1) {
+    clock.advance(3000);
+    const id = Buffer.from(sent.at(-1) ?? []).readBigInt64LE();
+    expect(id).toBe(BigInt(round + 2));
+    proxy.data(Buffer.concat([muxHeader(id, 4), Buffer.from("HTTP")]));
+    clock.advance(7000);
+  }
+  expect(socket.destroyed).toBe(false);
+  proxy.data(Buffer.concat([muxHeader(1n, 4), Buffer.from("done")]));
+  clock.advance(3000);
+  expect(clock.waiting).toBe(0);
 });
