@@ -10,7 +10,7 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { IncomingBody, OutgoingBody } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
-import { ownerOf } from "../system/shared-folder/connection-owner.ts";
+import { ConnectionOwners } from "../system/shared-folder/connection-owners.ts";
 import { stateFolder } from "./state-folder.ts";
 
 export interface GuestShareSettings {
@@ -32,6 +32,7 @@ export class SessionGuestShare implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #server: ShareServer;
+  readonly #owners = new ConnectionOwners();
   #listener: Server | undefined;
 
   private constructor(server: ShareServer, clock: Clock, log: Log) {
@@ -68,6 +69,7 @@ export class SessionGuestShare implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener?.close();
     this.#server[Symbol.dispose]();
+    this.#owners[Symbol.dispose]();
   }
 
   /** A port is everybody's on this machine; the folders are this user's. */
@@ -76,7 +78,7 @@ export class SessionGuestShare implements AsyncDisposable {
     socket.setNoDelay(true);
     const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = socket;
     const peer = { address: remoteAddress, port: remotePort };
-    const uid = await ownerOf(peer, { address: localAddress, port: localPort });
+    const uid = await this.#owners.ownerOf(peer, { address: localAddress, port: localPort });
     if (uid !== 0 && uid !== process.getuid?.()) {
       const who = uid === undefined ? "nobody we know" : `user ${uid}`;
       this.#log.warn(describeError(new BackendError("guest-share.not-allowed", `a connection of ${who} refused`)));

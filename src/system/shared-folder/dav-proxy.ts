@@ -8,7 +8,7 @@ import { BackendError, describeError } from "../../support/errors.ts";
 import type { Log } from "../../support/log.ts";
 import { DecodeError } from "../../wire/bytes.ts";
 import { encodeHead, type RequestHead, RequestReader } from "../../wire/http-request.ts";
-import { ownerOf } from "./connection-owner.ts";
+import { ConnectionOwners } from "./connection-owners.ts";
 import { MuxClient } from "./mux-client.ts";
 import type { MuxConnections } from "./mux-connections.ts";
 
@@ -54,6 +54,7 @@ export class DavProxy implements AsyncDisposable {
   #mux: MuxConnections | undefined;
   readonly #options: ProxyOptions;
   readonly #servers: Server[] = [];
+  readonly #owners = new ConnectionOwners();
   /** Where it listens. */
   readonly addresses: ListenAddress[] = [];
   /** Whose each is; undefined until that is found out. */
@@ -116,6 +117,7 @@ export class DavProxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     this.quiet();
+    this.#owners[Symbol.dispose]();
     await Promise.all(closed);
   }
 
@@ -125,7 +127,7 @@ export class DavProxy implements AsyncDisposable {
     this.#sockets.set(socket, undefined);
     socket.once("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    const uid = await ownerOf(
+    const uid = await this.#owners.ownerOf(
       { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
       { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
     );

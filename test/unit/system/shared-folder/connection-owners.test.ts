@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ownerOf } from "../../../../src/system/shared-folder/connection-owner.ts";
+import { ConnectionOwners } from "../../../../src/system/shared-folder/connection-owners.ts";
 import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
 
 let dir: TempDir;
@@ -23,7 +23,8 @@ async function owner(tcp: readonly string[], tcp6: readonly string[] = []): Prom
   // 0x9C40 and 0x2673.
   const [peer, own] = [40_000, 9843].map((port) => ({ address: "127.0.0.1", port }));
   if (peer === undefined || own === undefined) throw new Error("two");
-  return ownerOf(peer, own, [dir.join("tcp"), dir.join("tcp6"), dir.join("none")]);
+  using owners = new ConnectionOwners([dir.join("tcp"), dir.join("tcp6"), dir.join("none")]);
+  return await owners.ownerOf(peer, own);
 }
 
 const [PEER, OWN] = ["0100007F:9C40", "0100007F:2673"];
@@ -52,8 +53,23 @@ test.each(["127.0.0.1", "::1"])("of a real connection over %s it is us", async (
   const client = connect(port, host);
   await new Promise((resolve) => client.once("connect", resolve));
   const peer = { address: host, port: client.localPort ?? 0 };
-  expect(await ownerOf(peer, { address: host, port })).toBe(process.getuid?.());
+  using owners = new ConnectionOwners();
+  expect(await owners.ownerOf(peer, { address: host, port })).toBe(process.getuid?.());
   client.destroy();
   server.close();
-  expect(await ownerOf(peer, { address: host, port: port === 1 ? 2 : 1 })).toBeUndefined();
+  expect(await owners.ownerOf(peer, { address: host, port: port === 1 ? 2 : 1 })).toBeUndefined();
+});
+
+test("a list of thousands is read to its end, time after time, and one that is short again as before", async () => {
+  const others = Array.from({ length: 1000 }, (_, n) =>
+    line(`0100007F:${(4096 + n).toString(16)}`, OWN, "01", 1, 20 + n),
+  );
+  const last = line(PEER, OWN, "01", 1003, 17);
+  using owners = new ConnectionOwners([dir.join("tcp")]);
+  const [peer, own] = [40_000, 9843].map((port) => ({ address: "127.0.0.1", port }));
+  if (peer === undefined || own === undefined) throw new Error("two");
+  for (const lines of [[...others, last], [...others, last], [last], [last], [], others, [...others, last]]) {
+    writeFileSync(dir.join("tcp"), HEAD + lines.join(""));
+    expect(await owners.ownerOf(peer, own)).toBe(lines.includes(last) ? 1003 : undefined);
+  }
 });
