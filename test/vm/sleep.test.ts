@@ -78,7 +78,7 @@ test("suspend to RAM and system_wakeup: the port is opened anew, and what was co
   await guest.qmp.wakeup();
   await asked;
   await desktop.untilUp();
-  const anew = async (): Promise<boolean> => /port: opened anew: the machine has slept/.test(await daemonLog(guest));
+  const anew = async (): Promise<boolean> => /port: port.reopened: the machine has slept/.test(await daemonLog(guest));
   await until("the port to be opened anew", anew, 20_000, 250);
   await viewer.waitForAgent(20_000);
   await viewerGets("copied before the sleep");
