@@ -38,6 +38,8 @@ type SessionClipboardMessage = Extract<
 
 /** Clipboard managers notice within this that a selection has lost its owner. */
 const RESTORE_MS = 2000;
+/** For an answer to a paste. Our daemon gives one sooner; upstream's waits for the viewer for ever, and for all of the content. */
+const ANSWER_MS = 60_000;
 
 export interface SessionClipboardOptions {
   /** The user's: the daemon has the system's. */
@@ -275,7 +277,9 @@ export class SessionClipboard implements DesktopClipboardEvents {
     };
     signal.addEventListener("abort", giveUp, { once: true });
     this.#link?.send({ kind: "content-request", requestId, selection, type });
+    const patience = this.#options.clock.after(ANSWER_MS, giveUp);
     const answer = await answered;
+    patience[Symbol.dispose]();
     signal.removeEventListener("abort", giveUp);
     return answer;
   }

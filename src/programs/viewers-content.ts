@@ -102,7 +102,9 @@ export class ViewersContent {
     const asLarge = await sized(picture.widthAndHeight, offered);
     if (asLarge === undefined) return false;
     picture.pixels ??= this.#pixelsOf(picture.spool, never).finally(() => picture.spool[Symbol.asyncDispose]());
-    return (await picture.pixels) === (await this.#pixelsOf(asLarge, signal));
+    // Both at once: what is offered has begun to come, and is taken to its end whatever becomes of the other.
+    const [given, shown] = await Promise.all([picture.pixels, this.#pixelsOf(asLarge, signal)]);
+    return given === shown;
   }
 }
 

@@ -27,6 +27,8 @@ export class Spool implements AsyncDisposable {
   /** Blocks that have been read or written out. */
   #free: Uint8Array[] = [];
   readonly #freeSteps: Buffer[] = [];
+  /** Memory that is ours: pieces that were written come back, too, and are somebody else's. */
+  readonly #steps = new WeakSet<ArrayBufferLike>();
   #head: Uint8Array[] = [];
   #headBytes = 0;
   #tail: Uint8Array[] = [];
@@ -118,7 +120,7 @@ export class Spool implements AsyncDisposable {
     return pieces;
   }
 
-  /** The next bytes, 64 to 512 KiB at once until the last; undefined at the end. Throws what `fail` was given. */
+  /** The next bytes, of many small pieces up to 512 KiB at once; undefined at the end. Throws what `fail` was given. */
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -136,8 +138,7 @@ export class Spool implements AsyncDisposable {
   /** The reader looks at this piece no more: its memory is written over. */
   giveBack(piece: Uint8Array): void {
     const { buffer } = piece;
-    if (buffer.byteLength === FILE_STEP_BYTES && this.#freeSteps.length < MAX_FREE_STEPS)
-      this.#freeSteps.push(Buffer.from(buffer));
+    if (this.#steps.has(buffer) && this.#freeSteps.length < MAX_FREE_STEPS) this.#freeSteps.push(Buffer.from(buffer));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -219,7 +220,9 @@ export class Spool implements AsyncDisposable {
   /** So much memory: of a step where that is most of it. */
   #step(bytes: number): Buffer {
     if (bytes <= FILE_STEP_BYTES / 2) return Buffer.allocUnsafeSlow(bytes);
-    return (this.#freeSteps.pop() ?? Buffer.allocUnsafeSlow(FILE_STEP_BYTES)).subarray(0, bytes);
+    const step = this.#freeSteps.pop() ?? Buffer.allocUnsafeSlow(FILE_STEP_BYTES);
+    this.#steps.add(step.buffer);
+    return step.subarray(0, bytes);
   }
 
   async #takeFile(file: FileHandle): Promise<Uint8Array> {

@@ -33,7 +33,7 @@ export class ReadBlocks {
   /** Nobody looks at this piece any more. Of other memory nothing happens. */
   giveBack(piece: Uint8Array): void {
     const handedOut = this.#handedOut.get(piece.buffer);
-    if (handedOut === undefined) return;
+    if (handedOut === undefined || piece.length === 0) return;
     const left = handedOut - piece.length;
     this.#handedOut.set(piece.buffer, left);
     if (left > 0) return;

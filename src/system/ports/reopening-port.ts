@@ -12,7 +12,7 @@ const REOPEN_MAX_MS = 2000;
 
 export interface ReopeningPortHandlers {
   opened(): void;
-  /** The bytes are the receiver's to keep. A PortError thrown from here closes the port, to be opened again. */
+  /** A view, good until this turn is over. A PortError thrown from here closes the port, to be opened again. */
   data(bytes: Uint8Array): void;
   closed(): void;
 }

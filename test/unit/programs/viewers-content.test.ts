@@ -194,3 +194,22 @@ describe("row 64: what an application offers is its own", () => {
     expect(taken).toBeLessThanOrEqual(2);
   });
 });
+
+test("a picture that cannot be decoded leaves nothing of what is offered untaken", async () => {
+  await isGiven(PNG, png("no colon", "").replaceAll(":", " "));
+  let open = 0;
+  const offered = async function* (): Content {
+    open += 1;
+    try {
+      yield* pieces(png("another", "a cat").slice(0, 30), png("another", "a cat").slice(30));
+    } finally {
+      open -= 1;
+    }
+  };
+  const content: Content = { [Symbol.asyncIterator]: () => offered()[Symbol.asyncIterator]() };
+  for (let round = 0; round < 3; round += 1) {
+    await expect(isOffered(new Map([[PNG, content]]))).rejects.toThrow("no PNG");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(open).toBe(0);
+});

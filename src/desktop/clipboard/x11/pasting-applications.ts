@@ -9,13 +9,16 @@ const MAX_WINDOWS = 64;
 export class PastingApplications implements Disposable {
   readonly #x: XConnection;
   readonly #watched: WatchedWindows;
+  readonly #selections: ReadonlySet<number>;
   /** By selection, the windows in whose names it was asked for, as long as they are there: numbers are given out again. */
   readonly #windows = new Map<number, Map<number, Disposable>>();
   readonly #subscription: Disposable;
 
-  constructor(x: XConnection, watched: WatchedWindows) {
+  /** `selections`: those that may be ours. Who sends a request is free to name any. */
+  constructor(x: XConnection, watched: WatchedWindows, selections: ReadonlySet<number>) {
     this.#x = x;
     this.#watched = watched;
+    this.#selections = selections;
     this.#subscription = x.onEvent((event) => this.#happened(event));
   }
 
@@ -25,7 +28,8 @@ export class PastingApplications implements Disposable {
   }
 
   forget(selection: number): void {
-    for (const watch of this.#windows.get(selection)?.values() ?? []) watch[Symbol.dispose]();
+    const windows = this.#windows.get(selection);
+    for (const window of [...(windows?.keys() ?? [])]) if (windows !== undefined) drop(windows, window);
     this.#windows.delete(selection);
   }
 
@@ -39,6 +43,7 @@ export class PastingApplications implements Disposable {
     }
     if (event.kind !== "selection-request" || event.requestor === this.#x.window) return;
     const { selection, requestor } = event;
+    if (!this.#selections.has(selection)) return;
     const windows = this.#windows.get(selection) ?? new Map<number, Disposable>();
     if (windows.has(requestor) || windows.size >= MAX_WINDOWS) return;
     const watch = this.#watched.watch(requestor, EventMask.STRUCTURE_NOTIFY, () => drop(windows, requestor));

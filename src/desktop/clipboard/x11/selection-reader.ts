@@ -12,6 +12,8 @@ import { bytesOfProperty, longsOf, PropertyPage } from "../../x11/x-property.ts"
 const IDLE_MS = 5000;
 /** No application has so many targets. */
 const MAX_TARGETS = 1024;
+/** After this nothing comes any more on a property whose conversion was called off. */
+const ABANDONED_MS = 60_000;
 const CURRENT_TIME = 0;
 
 interface ReaderAtoms {
@@ -26,6 +28,8 @@ export class SelectionReader {
   readonly #atoms: ReaderAtoms;
   #nextProperty = 0;
   readonly #freeProperties: number[] = [];
+  /** The oldest first. */
+  readonly #abandonedProperties: { readonly property: number; readonly untilMs: number }[] = [];
 
   private constructor(x: XConnection, clock: Clock, atoms: ReaderAtoms) {
     this.#x = x;
@@ -87,7 +91,7 @@ export class SelectionReader {
     target: number,
     signal: AbortSignal,
   ): AsyncGenerator<{ readonly type: number; readonly data: Buffer }> {
-    const property = this.#freeProperties.pop() ?? (await this.#newProperty());
+    const property = this.#freeProperty() ?? (await this.#newProperty());
     const events = new EventQueue(this.#x, this.#clock, signal);
     let clean = false;
     try {
@@ -118,7 +122,10 @@ export class SelectionReader {
       events[Symbol.dispose]();
       // A property on which an answer may still arrive must not be mistaken for the next one's.
       if (clean) this.#freeProperties.push(property);
-      else this.#x.client.DeleteProperty(this.#x.window, property);
+      else {
+        this.#x.client.DeleteProperty(this.#x.window, property);
+        this.#abandonedProperties.push({ property, untilMs: this.#clock.nowMs() + ABANDONED_MS });
+      }
     }
   }
 
@@ -144,6 +151,17 @@ export class SelectionReader {
     // An empty property has a type, too.
     if (bytes === 0) yield { type, data: Buffer.alloc(0) };
     for await (const data of bytesOfProperty(this.#x, this.#x.window, property, first)) yield { type, data };
+  }
+
+  /** Atoms are never forgotten by the server: each is used again. */
+  #freeProperty(): number | undefined {
+    const free = this.#freeProperties.pop();
+    const [oldest] = this.#abandonedProperties;
+    if (free !== undefined || oldest === undefined || oldest.untilMs > this.#clock.nowMs()) return free;
+    this.#abandonedProperties.shift();
+    // With what came on it late.
+    this.#x.client.DeleteProperty(this.#x.window, oldest.property);
+    return oldest.property;
   }
 
   #newProperty(): Promise<number> {

@@ -68,6 +68,8 @@ export class SelectionServer implements Disposable {
   readonly #subscription: Disposable;
   readonly #stop = new AbortController();
   readonly #watched: WatchedWindows;
+  /** By requestor and property. */
+  readonly #transfers = new Map<string, IncrementalTransfer>();
 
   private constructor(
     x: XConnection,
@@ -222,9 +224,11 @@ export class SelectionServer implements Disposable {
     this.#stop.signal.addEventListener("abort", giveUp);
     let transfer: IncrementalTransfer | undefined;
     let pieces: AsyncGenerator<Buffer> | undefined;
+    const place = `${requestor} ${property}`;
     const dispose = async (): Promise<void> => {
       this.#stop.signal.removeEventListener("abort", giveUp);
       gone.abort();
+      if (transfer !== undefined && this.#transfers.get(place) === transfer) this.#transfers.delete(place);
       transfer?.[Symbol.dispose]();
       await pieces?.return(undefined);
     };
@@ -240,6 +244,8 @@ export class SelectionServer implements Disposable {
       pieces = slices(fromUtf8(answer.content, encoding), this.#x.maxPropertyBytes);
       const first = await pieces.next();
       const second = first.done === true ? first : await pieces.next();
+      // An application that asks again has given up what it asked for before; each piece of both would replace the other's.
+      this.#transfers.get(place)?.supersede();
       if (second.done === true) {
         await setBytes(this.#x, requestor, property, type, first.value ?? Buffer.alloc(0));
         await dispose();
@@ -253,6 +259,7 @@ export class SelectionServer implements Disposable {
         property,
         gone.signal,
       );
+      this.#transfers.set(place, transfer);
       // A lower bound, which converted text may fall short of.
       const bytes = encoding === "utf-8" ? (answer.bytes ?? 0) : 0;
       await setProperty(this.#x, requestor, property, this.#atoms.INCR, 32, longs([bytes]));
@@ -287,6 +294,7 @@ class IncrementalTransfer implements Disposable {
   readonly #subscription: Disposable;
   readonly #signal: AbortSignal;
   #taken = false;
+  #isSuperseded = false;
   #wake: (() => void) | undefined;
 
   constructor(
@@ -311,15 +319,23 @@ class IncrementalTransfer implements Disposable {
     });
   }
 
-  /** Throws `clipboard.no-answer` when the requestor stops taking, `display.*` when it is gone. */
+  /** Another goes to the same place: this one puts nothing there any more. */
+  supersede(): void {
+    this.#isSuperseded = true;
+    this.#wake?.();
+  }
+
+  /** Throws `clipboard.no-answer` when the requestor stops taking, `clipboard.lost` when superseded, `display.*` when it is gone. */
   async put(type: number, piece: Buffer): Promise<void> {
     await this.#untilTaken();
+    if (this.#isSuperseded) throw new BackendError("clipboard.lost", "the application has asked again");
     this.#taken = false;
     await setBytes(this.#x, this.#requestor, this.#property, type, piece);
   }
 
   /** Ends it where it is: the requestor was told that content comes, and only an end ends its wait. */
   async cutOff(type: number): Promise<void> {
+    if (this.#isSuperseded) return;
     await setBytes(this.#x, this.#requestor, this.#property, type, Buffer.alloc(0)).catch(() => {});
   }
 
@@ -329,7 +345,8 @@ class IncrementalTransfer implements Disposable {
   }
 
   async #untilTaken(): Promise<void> {
-    if (this.#taken) return;
+    if (this.#taken || this.#isSuperseded) return;
+    if (this.#signal.aborted) throw new BackendError("clipboard.lost", "called off");
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         timer[Symbol.dispose]();
@@ -341,7 +358,8 @@ class IncrementalTransfer implements Disposable {
       this.#signal.addEventListener("abort", wake);
       this.#wake = wake;
     });
-    if (!this.#taken) throw new BackendError("clipboard.no-answer", `an application took nothing for ${IDLE_MS} ms`);
+    if (!this.#taken && !this.#isSuperseded)
+      throw new BackendError("clipboard.no-answer", `an application took nothing for ${IDLE_MS} ms`);
   }
 }
 

@@ -71,7 +71,7 @@ export class X11Clipboard implements DesktopClipboard {
       const selection = selections.find((known) => atoms.get(known) === atom);
       return selection === undefined ? Promise.resolve(undefined) : events.paste({ selection, target, signal });
     });
-    const pasting = new PastingApplications(x, watched);
+    const pasting = new PastingApplications(x, watched, new Set(atoms.values()));
     const clipboard = new X11Clipboard(x, atoms, reader, server, pasting, events, log);
     for (const [selection, atom] of atoms) {
       x.watchSelection(atom);
