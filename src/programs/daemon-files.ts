@@ -7,6 +7,7 @@ import {
   type FileTransferPolicy,
   type FileTransferState,
   fileTransferStep,
+  MAX_WAITING_FILES,
   newFileTransfers,
 } from "../features/file-transfer.ts";
 import type { Clock } from "../support/clock.ts";
@@ -26,6 +27,8 @@ const STALLED_SESSION_MS = 30_000;
 /** Statuses that go to the port at once: a hundred thousand would be more than it lets wait. */
 const STATUSES_AT_ONCE = 500;
 const STATUS_PAUSE_MS = 20;
+/** That wait for the pause; only a viewer that floods us has more answers to come than files waiting. */
+const MAX_STATUSES = 2 * MAX_WAITING_FILES;
 /** How often the session is told what waits. */
 const QUEUE_NEWS_MS = 200;
 
@@ -78,6 +81,8 @@ export class DaemonFiles implements AsyncDisposable {
   input(input: FileTransferInput): void {
     if (input.kind === "viewer-left") this.#forgetStatuses();
     for (const effect of fileTransferStep(this.#state, input)) this.#act(effect);
+    if (this.#statusPause === undefined) this.#sendStatuses();
+    if (this.#statuses.length > MAX_STATUSES) this.#channel.reopen("the viewer does not wait for its answers");
     if (this.#state.waitingFiles !== this.#toldWaiting) this.#tellQueue();
   }
 
@@ -137,7 +142,6 @@ export class DaemonFiles implements AsyncDisposable {
     switch (effect.kind) {
       case "send-status":
         this.#statuses.push(effect.status);
-        if (this.#statusPause === undefined) this.#sendStatuses();
         return;
       case "start-in-guest": {
         const { fileId, name, size } = effect;

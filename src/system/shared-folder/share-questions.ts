@@ -55,6 +55,8 @@ async function ask(mux: MuxConnections, question: Question, clock: Clock, signal
   const late = new AbortController();
   // Not AbortSignal.timeout(): Node 20 forgets one that is part of AbortSignal.any() when it collects garbage.
   using _limit = clock.after(ANSWER_MS, () => late.abort());
+  // Closed by us when it is answered: a viewer need not, and Node's client would not.
+  using stream = new MuxStream(mux);
   try {
     return await new Promise<Answer>((resolve, reject) => {
       const asked = request(
@@ -63,7 +65,7 @@ async function ask(mux: MuxConnections, question: Question, clock: Clock, signal
           path,
           headers: { Host: "localhost", "Content-Length": String(Buffer.byteLength(body)), ...headers },
           signal: AbortSignal.any([signal, late.signal]),
-          createConnection: () => new MuxStream(mux),
+          createConnection: () => stream,
         },
         (response) => {
           let text = "";
@@ -81,6 +83,8 @@ async function ask(mux: MuxConnections, question: Question, clock: Clock, signal
         },
       );
       asked.on("error", reject);
+      // An answer that is none, such as 101, is told as neither error nor answer.
+      asked.on("close", () => reject(new Error("closed without an answer")));
       asked.end(body);
     });
   } catch (error) {
@@ -101,6 +105,10 @@ class MuxStream extends Duplex {
       closed: () => void this.push(null),
       ...takesAll,
     });
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 
   override _read(): void {}

@@ -288,6 +288,25 @@ test("row 73: the first of an id is not harmed by the second", async () => {
   expect(here()).toEqual(["first"]);
 });
 
+test("tens of thousands that are cancelled at once: each is told, on the port that was open", async () => {
+  const many = 40_000;
+  daemon.session.onMessage = () => {};
+  for (let id = 1; id <= many; id += 1) {
+    start(id, `${id}`, 5);
+    if (id % 500 === 0) await settled(2);
+  }
+  await settled(50);
+  const isStatus = ({ name }: { readonly name: string }): boolean => name === "FILE_XFER_STATUS";
+  const begun = host.messages.filter(isStatus).length;
+  daemon.session.link.send({ kind: "files-cancel" });
+  for (let pause = 0; pause < 2 * (many / 500); pause += 1) {
+    await settled(5);
+    daemon.clock.advance(20);
+  }
+  expect(host.messages.filter(isStatus).length - begun).toBe(many);
+  expect(daemon.openings).toBe(1);
+});
+
 test("a folder that is missing is made, and one that cannot be is told", async () => {
   await files[Symbol.asyncDispose]();
   useFiles({ saveDir: join(folder, "new/one") });
