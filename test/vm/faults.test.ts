@@ -24,8 +24,9 @@ import {
 import { type Point, pointerPosition } from "./watch.ts";
 
 const TEXT = ClipboardType.UTF8_TEXT;
-/** The promise: function is back this soon. */
+/** The promise: function is back this soon; where emulation makes an empty Node take half a second and more, within so many of it. */
 const BACK_MS = 5000;
+const BACK_NODES = 12;
 const TIMES = 5;
 
 /**
@@ -132,6 +133,8 @@ afterAll(async () => {
   await viewed?.[Symbol.asyncDispose]();
 });
 
+const backMs = (): number => Math.max(BACK_MS, BACK_NODES * nodeMs);
+
 /** How long a program runs, by the guest's own clock. */
 async function guestMs(argv: readonly string[]): Promise<number> {
   const script =
@@ -228,7 +231,7 @@ describe("killed five times in a row", () => {
       await works(`${what} ${n}`);
     }
     tell(`${what} killed`, times);
-    expect(Math.max(...times)).toBeLessThan(BACK_MS);
+    expect(Math.max(...times)).toBeLessThan(backMs());
   });
 });
 
@@ -253,7 +256,7 @@ test("the X server is killed, and its desktop starts again: within 5 s of its an
     await works(`X server ${n}`);
   }
   tell("X server answers", times);
-  expect(Math.max(...times)).toBeLessThan(BACK_MS);
+  expect(Math.max(...times)).toBeLessThan(backMs());
 });
 
 describe("stopped for 30 s and continued", () => {
@@ -307,7 +310,7 @@ print(code, round(1000 * (time.monotonic() - t)))`;
     times.push(ms ?? 0);
   }
   console.log(`a paste that nobody answers: refused after ${times.join(", ")} ms`);
-  expect(Math.max(...times)).toBeLessThan(BACK_MS);
+  expect(Math.max(...times)).toBeLessThan(backMs());
   await works("answers again");
 });
 
@@ -355,7 +358,7 @@ describe("the system bus is killed: within 5 s of its answering", () => {
       await works(`bus ${n}`);
     }
     tell("the bus answers", times);
-    expect(Math.max(...times)).toBeLessThan(BACK_MS);
+    expect(Math.max(...times)).toBeLessThan(backMs());
     expect([await daemonPid(guest), await sessionPid()]).toEqual(pids);
     // Whose session a new agent is of, it is logind that knows.
     await happens({ kill: [await sessionPid()] });
@@ -371,7 +374,7 @@ describe("the system bus is killed: within 5 s of its answering", () => {
     await waitForAgent(guest, desktop);
     await works("before the bus, with logind");
     const pids = [await daemonPid(guest), await sessionPid()];
-    expect(await killBus()).toBeLessThan(BACK_MS);
+    expect(await killBus()).toBeLessThan(backMs());
     await copyBothWays(viewer, desktop, "after the bus, with logind");
     expect([await daemonPid(guest), await sessionPid()]).toEqual(pids);
     const log = await guest.output(["cat", `/home/guest/.local/share/xorg/Xorg.${desktop.terminal}.log`]);
