@@ -8,6 +8,7 @@ import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
+import { inPlaceOf } from "./in-place.ts";
 import type { PassingPlaces } from "./passing-places.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
 import { isWithin, keyOf, type SharePath } from "./share-path.ts";
@@ -108,18 +109,6 @@ async function carry({ source, target, path, isMove, isDeep }: Carriage, parts: 
   // A file takes another's place in one step.
   const isOneStep = target.stats === undefined || !(isFolder || target.stats.isDirectory());
   await (isOneStep ? put() : inPlaceOf(target, put, passing));
-}
-
-/** What is there now is put aside until `put` is done, and comes back if it fails. */
-async function inPlaceOf({ folder, path }: Place, put: () => Promise<void>, passing: PassingPlaces): Promise<void> {
-  await using aside = await passing.take(folder);
-  await rename(path, aside.path);
-  try {
-    await put();
-  } catch (error) {
-    await rename(aside.path, path);
-    throw error;
-  }
 }
 
 async function move(source: Place, target: Place, path: SharePath, tree: SharedTree): Promise<void> {

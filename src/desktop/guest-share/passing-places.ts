@@ -5,9 +5,11 @@ import { basename, join } from "node:path";
 import type { DraftFolder } from "../draft-file.ts";
 import { makerOf, newHiddenName } from "../process-mark.ts";
 
-/** Nothing is there at first; whatever is there when it is disposed of is removed. */
+/** Nothing is there at first; whatever is there when it is disposed of is removed, unless it is kept. */
 export interface PassingPlace extends AsyncDisposable {
   readonly path: string;
+  /** What is there stays, hidden as it is. */
+  keep(): void;
 }
 
 export class PassingPlaces {
@@ -24,7 +26,15 @@ export class PassingPlaces {
     const note = join(this.#notes, name);
     await mkdir(this.#notes, { recursive: true, mode: 0o700 });
     await symlink(join(await readlink(folder.path), name), note);
-    return { path, [Symbol.asyncDispose]: () => clear(path, note) };
+    let isKept = false;
+    return {
+      path,
+      keep: () => {
+        isKept = true;
+      },
+      // What cannot be removed now is tried again at the next start: its note stays.
+      [Symbol.asyncDispose]: () => (isKept ? unlink(note) : clear(path, note)).catch(() => {}),
+    };
   }
 
   /** What processes that are no more have left; how much that was. What cannot be removed is tried again the next time. */
