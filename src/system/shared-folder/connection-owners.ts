@@ -58,12 +58,11 @@ export class ConnectionOwners implements Disposable {
 
   async #uidIn(list: string, pairs: readonly string[]): Promise<number | undefined> {
     try {
-      if (!this.#long.has(list)) {
-        const uid = this.#uidInShort(list, pairs);
-        if (!this.#long.has(list)) return uid;
-      }
+      const short = this.#long.has(list) ? "too-long" : this.#uidInShort(list, pairs);
+      if (short !== "too-long") return short;
       const text = await readFile(list, "latin1");
       if (text.length < LONG_BYTES) this.#long.delete(list);
+      else this.#long.add(list);
       return uidOf(pairs, text);
     } catch {
       // There is none, as that of IPv6 may be.
@@ -72,7 +71,7 @@ export class ConnectionOwners implements Disposable {
   }
 
   /** A short list is here sooner than a thread could be asked for it, and often it need not be read to its end. */
-  #uidInShort(list: string, pairs: readonly string[]): number | undefined {
+  #uidInShort(list: string, pairs: readonly string[]): number | "too-long" | undefined {
     const descriptor = this.#descriptors.get(list) ?? openSync(list, "r");
     this.#descriptors.set(list, descriptor);
     this.#buffer ??= Buffer.allocUnsafeSlow(LONG_BYTES);
@@ -80,12 +79,12 @@ export class ConnectionOwners implements Disposable {
     for (let bytes = 0; bytes < LONG_BYTES; ) {
       const step = readSync(descriptor, buffer, bytes, LONG_BYTES - bytes, bytes);
       if (step === 0) return undefined;
-      bytes += step;
-      const uid = uidOf(pairs, buffer.toString("latin1", 0, bytes));
+      // With the line that the last step may have cut in two.
+      const uid = uidOf(pairs, buffer.toString("latin1", Math.max(0, bytes - LINE_BYTES), bytes + step));
       if (uid !== undefined) return uid;
+      bytes += step;
     }
-    this.#long.add(list);
-    return undefined;
+    return "too-long";
   }
 
   #spell({ address, port }: Endpoint): string {
@@ -131,8 +130,9 @@ function words(bytes: readonly number[]): string {
 
 /** What stands before an IPv4 address in the list of IPv6. */
 const MAPPED = `0000000000000000${words([0, 0, 0xff, 0xff])}`;
-/** Of a line, more than is behind the addresses and in front of the inode. */
+/** Of a line, more than is behind the addresses and in front of the inode; and more than it is long. */
 const REST = 120;
+const LINE_BYTES = 512;
 
 function bytesOfIPv6(address: string): number[] {
   const [left = "", right] = address.replace(/%.*$/, "").split("::");

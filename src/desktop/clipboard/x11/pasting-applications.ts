@@ -29,8 +29,9 @@ export class PastingApplications implements Disposable {
 
   forget(selection: number): void {
     const windows = this.#windows.get(selection);
-    for (const window of [...(windows?.keys() ?? [])]) if (windows !== undefined) drop(windows, window);
     this.#windows.delete(selection);
+    if (windows === undefined) return;
+    for (const window of [...windows.keys()]) drop(windows, window);
   }
 
   [Symbol.dispose](): void {

@@ -328,7 +328,6 @@ class IncrementalTransfer implements Disposable {
   /** Throws `clipboard.no-answer` when the requestor stops taking, `clipboard.lost` when superseded, `display.*` when it is gone. */
   async put(type: number, piece: Buffer): Promise<void> {
     await this.#untilTaken();
-    if (this.#isSuperseded) throw new BackendError("clipboard.lost", "the application has asked again");
     this.#taken = false;
     await setBytes(this.#x, this.#requestor, this.#property, type, piece);
   }
@@ -345,7 +344,13 @@ class IncrementalTransfer implements Disposable {
   }
 
   async #untilTaken(): Promise<void> {
-    if (this.#taken || this.#isSuperseded) return;
+    if (!this.#taken && !this.#isSuperseded) await this.#news();
+    if (this.#isSuperseded) throw new BackendError("clipboard.lost", "the application has asked again");
+    if (!this.#taken) throw new BackendError("clipboard.no-answer", `an application took nothing for ${IDLE_MS} ms`);
+  }
+
+  /** Until it was taken, superseded, called off, or too late. */
+  async #news(): Promise<void> {
     if (this.#signal.aborted) throw new BackendError("clipboard.lost", "called off");
     await new Promise<void>((resolve) => {
       const wake = (): void => {
@@ -358,8 +363,6 @@ class IncrementalTransfer implements Disposable {
       this.#signal.addEventListener("abort", wake);
       this.#wake = wake;
     });
-    if (!this.#taken && !this.#isSuperseded)
-      throw new BackendError("clipboard.no-answer", `an application took nothing for ${IDLE_MS} ms`);
   }
 }
 

@@ -73,3 +73,16 @@ test("a list of thousands is read to its end, time after time, and one that is s
     expect(await owners.ownerOf(peer, own)).toBe(lines.includes(last) ? 1003 : undefined);
   }
 });
+
+test("each of many real connections is found, wherever the kernel's pages cut its list", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const own = { address: "127.0.0.1", port: (server.address() as AddressInfo).port };
+  const clients = Array.from({ length: 100 }, () => connect(own.port, own.address));
+  await Promise.all(clients.map((client) => new Promise((resolve) => client.once("connect", resolve))));
+  using owners = new ConnectionOwners();
+  for (const { localPort = 0 } of clients)
+    expect(await owners.ownerOf({ address: "127.0.0.1", port: localPort }, own)).toBe(process.getuid?.());
+  for (const client of clients) client.destroy();
+  server.close();
+});
