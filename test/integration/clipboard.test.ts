@@ -335,6 +335,21 @@ test("an application that never answers is given 5 s, and the viewer NONE", asyn
   expect(performance.now() - startMs).toBeLessThan(6000);
 });
 
+test.each(["never", "stalled-incr"] as const)(
+  "an application that ends with a question open (%s): the viewer gets NONE without a wait",
+  async (answers) => {
+    const leaving = await OddApplication.start(xorg.display);
+    await leaving.own({ targets: ["UTF8_STRING"], answers });
+    await host.next("CLIPBOARD_GRAB");
+    const startMs = performance.now();
+    const pasted = viewerPastes();
+    await until("it to be asked", async () => leaving.wasAskedFor("UTF8_STRING"), 5000);
+    await leaving[Symbol.asyncDispose]();
+    expect((await pasted).type).toBe(ClipboardType.NONE);
+    expect(performance.now() - startMs).toBeLessThan(4000);
+  },
+);
+
 test.each([
   ["lies about its targets", { targets: ["UTF8_STRING"], answers: "refuse" }],
   ["answers with a property that is not there", { targets: ["UTF8_STRING"], answers: "no-property" }],

@@ -18,6 +18,8 @@ const DESTROY_NOTIFY = 17;
 const PROPERTY_NOTIFY = 28;
 const SELECTION_REQUEST = 30;
 const SELECTION_NOTIFY = 31;
+/** Of the kinds that XFIXES' SelectionNotify has. */
+const SELECTION_CLIENT_CLOSE = 2;
 
 /** TCP port of display 0. */
 const FIRST_TCP_PORT = 6000;
@@ -47,11 +49,12 @@ export type XEvent =
       readonly property: number;
     }
   | { readonly kind: "property-notify"; readonly window: number; readonly property: number; readonly deleted: boolean }
-  /** XFIXES: owner 0 is nobody. Times are the server's. */
+  /** XFIXES: owner 0 is nobody; `ended`: because the owner's program has, and will answer nobody. Times are the server's. */
   | {
       readonly kind: "selection-owner";
       readonly selection: number;
       readonly owner: number;
+      readonly ended: boolean;
       readonly selectionTime: number;
     }
   | { readonly kind: "window-destroyed"; readonly window: number }
@@ -302,6 +305,7 @@ export class XConnection implements AsyncDisposable {
           kind: "selection-owner",
           selection: field("selection"),
           owner: field("owner"),
+          ended: field("subtype") === SELECTION_CLIENT_CLOSE,
           selectionTime: field("selectionTimestamp"),
         };
       default: {

@@ -92,7 +92,7 @@ export class SelectionReader {
     signal: AbortSignal,
   ): AsyncGenerator<{ readonly type: number; readonly data: Buffer }> {
     const property = this.#freeProperty() ?? (await this.#newProperty());
-    const events = new EventQueue(this.#x, this.#clock, signal);
+    const events = new EventQueue(this.#x, selection, this.#clock, signal);
     let clean = false;
     try {
       // Called off meanwhile, the selection may be ours by now, and we would ask ourselves.
@@ -182,13 +182,15 @@ class EventQueue implements Disposable {
   readonly #onAbort = (): void => this.#wake?.();
   #seen: XEvent[] = [];
   #isClosed = false;
+  #hasOwnerEnded = false;
   #wake: (() => void) | undefined;
 
-  constructor(x: XConnection, clock: Clock, signal: AbortSignal) {
+  constructor(x: XConnection, selection: number, clock: Clock, signal: AbortSignal) {
     this.#clock = clock;
     this.#signal = signal;
     this.#subscription = x.onEvent((event) => {
       if (event.kind === "closed") this.#isClosed = true;
+      else if (event.kind === "selection-owner" && event.selection === selection) this.#hasOwnerEnded = event.ended;
       else if (event.kind !== "selection-notify" && event.kind !== "property-notify") return;
       else if (event.kind === "property-notify" && event.window !== x.window) return;
       else this.#seen.push(event);
@@ -197,7 +199,10 @@ class EventQueue implements Disposable {
     signal.addEventListener("abort", this.#onAbort);
   }
 
-  /** The next event that matches. Throws `clipboard.no-answer` after IDLE_MS, `clipboard.lost` when it is called off. */
+  /**
+   * The next event that matches. Throws `clipboard.no-answer` after IDLE_MS, or when the owner's program has ended;
+   * `clipboard.lost` when it is called off.
+   */
   async next(matches: (event: XEvent) => boolean): Promise<XEvent> {
     let isLate = false;
     const timer = this.#clock.after(IDLE_MS, () => {
@@ -214,6 +219,8 @@ class EventQueue implements Disposable {
         }
         this.#seen = [];
         if (this.#signal.aborted || this.#isClosed) throw new BackendError("clipboard.lost", "called off");
+        if (this.#hasOwnerEnded)
+          throw new BackendError("clipboard.no-answer", "the owner ended before it had given it");
         if (isLate) throw new BackendError("clipboard.no-answer", `the owner was silent for ${IDLE_MS} ms`);
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
