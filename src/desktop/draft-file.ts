@@ -4,6 +4,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { openUnnamedFile } from "../support/native/unnamed-file.ts";
 import { makerOf, newHiddenName } from "./process-mark.ts";
+import { renameIfFree } from "./rename-if-free.ts";
 
 /** What a file system says that has no files without a name. */
 const NO_UNNAMED = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOENT", "ENOSYS"];
@@ -64,33 +65,20 @@ async function hiddenDraft(folder: DraftFolder, mode: number): Promise<DraftFile
     closing ??= handle.close();
     return closing;
   };
-  const replace = async (name: string): Promise<void> => {
-    // A file server says only now that it has no room for what was written.
-    await close();
-    await rename(path, `${folder.path}/${name}`);
-    isHidden = false;
-  };
   return {
     handle,
     name: async (name) => {
+      // A file server says only now that it has no room for what was written.
       await close();
-      const place = `${folder.path}/${name}`;
-      try {
-        // Taken by an empty file of ours first: a rename would overwrite, and not every file system has hard links.
-        await (await open(place, NEW_FILE, mode)).close();
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-        throw error;
-      }
-      try {
-        await replace(name);
-      } catch (error) {
-        await unlink(place).catch(() => {});
-        throw error;
-      }
-      return true;
+      const isNamed = await renameIfFree(path, `${folder.path}/${name}`);
+      isHidden = !isNamed;
+      return isNamed;
     },
-    replace,
+    replace: async (name) => {
+      await close();
+      await rename(path, `${folder.path}/${name}`);
+      isHidden = false;
+    },
     discard: async () => {
       await close().catch(() => {});
       if (isHidden) await unlink(path).catch(() => {});

@@ -3,8 +3,9 @@ import { statfs } from "node:fs/promises";
 import { partsOfName } from "../../features/file-names.ts";
 import { CANCELLED, type FileOutcome, failedWith, SAVED } from "../../features/file-outcome.ts";
 import { BackendError } from "../../support/errors.ts";
+import { errnoOf } from "../../support/native/libc.ts";
 import { FileXferStatus, GioError } from "../../wire/agent-constants.ts";
-import { errnoOf, IncomingFile } from "./incoming-file.ts";
+import { IncomingFile } from "./incoming-file.ts";
 import { OpenFolder } from "./open-folder.ts";
 
 export interface FileToSave {

@@ -1,6 +1,5 @@
 // One file that is dropped: where it goes, and by which name.
 import { namesToTry } from "../../features/file-names.ts";
-import { BackendError } from "../../support/errors.ts";
 import { type DraftFile, openDraft } from "../draft-file.ts";
 import { OpenFolder } from "./open-folder.ts";
 
@@ -51,11 +50,4 @@ export class IncomingFile implements AsyncDisposable {
     await this.#draft.discard();
     await this.#folder[Symbol.asyncDispose]();
   }
-}
-
-/** The name of what the operating system has refused with; undefined: it was none of its refusals. */
-export function errnoOf(error: unknown): string | undefined {
-  const { code, errno } = error as { readonly code?: unknown; readonly errno?: unknown };
-  if (error instanceof BackendError) return typeof errno === "string" ? errno : undefined;
-  return typeof code === "string" ? code : undefined;
 }

@@ -3,13 +3,15 @@
 import { type BigIntStats, constants } from "node:fs";
 import { copyFile, type FileHandle, mkdir, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { openDraft } from "../draft-file.ts";
-import { DavError } from "./dav-error.ts";
+import { renameIfFree } from "../rename-if-free.ts";
+import { asDavError, DavError } from "./dav-error.ts";
 import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav-locks.ts";
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
 import { inPlaceOf } from "./in-place.ts";
 import type { PassingPlaces } from "./passing-places.ts";
+import { checkConditions, isConditional } from "./preconditions.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
 import { isWithin, keyOf, type SharePath } from "./share-path.ts";
 import type { Place, SharedTree } from "./shared-tree.ts";
@@ -39,19 +41,31 @@ export async function makeFolder(exchange: Exchange, { tree, locks }: ChangePart
 
 export async function remove(exchange: Exchange, parts: ChangeParts): Promise<void> {
   const { response, path, tokens } = exchange;
-  if (depthOf(exchange, "infinity") !== "infinity") throw new DavError(400, "all below is removed, too");
+  const depth = depthOf(exchange, "infinity");
   await using place = await parts.tree.place(path);
+  if (place.stats === undefined) throw new DavError(404, "there is no such thing");
+  const isFolder = place.stats.isDirectory();
+  if (isFolder && depth !== "infinity") throw new DavError(400, "all below is removed, too");
   parts.locks.check(path, tokens, { isDeep: true, isMember: true });
-  await removeAt(path, place, parts);
+  await checkSource(exchange, parts.tree);
+  if (isFolder) await rm(place.path, { recursive: true });
+  else await unlink(place.path);
+  parts.locks.forget(path);
+  parts.dead.forget(path);
   response.writeHead(204).end();
 }
 
-async function removeAt(path: SharePath, { path: at, stats }: Place, { locks, dead }: ChangeParts): Promise<void> {
-  if (stats === undefined) throw new DavError(404, "there is no such thing");
-  if (stats.isDirectory()) await rm(at, { recursive: true });
-  else await unlink(at);
-  locks.forget(path);
-  dead.forget(path);
+/** The conditions of the request, of what it is for: a link is what it leads to, as for whoever reads it. */
+async function checkSource({ request, path }: Exchange, tree: SharedTree): Promise<void> {
+  if (!isConditional(request.headers)) return;
+  let stats: BigIntStats | undefined;
+  try {
+    await using handle = await tree.open(path);
+    stats = await handle.stat({ bigint: true });
+  } catch (error) {
+    asDavError(error);
+  }
+  checkConditions(request.headers, stats);
 }
 
 export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<void> {
@@ -70,15 +84,20 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
     throw new DavError(403, "a folder does not fit into itself");
   if (isWithin(keyOf(to), keyOf(path))) throw new DavError(403, "what is around it cannot be replaced by it");
   await using target = await tree.place(to);
-  if (isMove) locks.check(path, tokens, { isDeep: true, isMember: true });
-  locks.check(to, tokens, { isDeep: true, isMember: true });
+  const mayStill = (): void => {
+    if (isMove) locks.check(path, tokens, { isDeep: true, isMember: true });
+    locks.check(to, tokens, { isDeep: true, isMember: true });
+  };
+  mayStill();
+  await checkSource(exchange, tree);
   const isReplaced = target.stats !== undefined;
-  if (isReplaced && overwrite === "F") throw new DavError(412, "something is there already");
+  const mustBeNew = overwrite === "F";
+  if (isReplaced && mustBeNew) throw taken();
   const isDeep = depth === "infinity";
-  await carry({ source, target, path, isMove, isDeep }, parts);
+  await carry({ source, target, path, isMove, isDeep, mustBeNew, mayStill }, parts);
   locks.forget(to);
   dead.forget(to);
-  dead.copy(path, to);
+  dead.copy(path, to, isDeep);
   if (isMove) {
     dead.forget(path);
     locks.forget(path);
@@ -93,50 +112,93 @@ interface Carriage {
   readonly path: SharePath;
   readonly isMove: boolean;
   readonly isDeep: boolean;
+  /** Nothing is to be replaced, not even what comes to be meanwhile. */
+  readonly mustBeNew: boolean;
+  /** Throws where somebody has locked it meanwhile. */
+  readonly mayStill: () => void;
 }
 
 /** Whole or not at all: what is at the target now stays there, or comes back, when it fails. */
-async function carry({ source, target, path, isMove, isDeep }: Carriage, parts: ChangeParts): Promise<void> {
-  const { tree, passing } = parts;
-  // A link is moved itself, and copied as what it leads to.
-  const isFolder = isMove ? source.stats?.isDirectory() === true : await isFolderAt(path, tree);
-  await using copied = isFolder && !isMove ? await passing.take(target.folder) : undefined;
-  if (copied !== undefined) await copyTree(path, copied.path, tree, { isDeep });
-  const put = (): Promise<void> => {
-    if (copied !== undefined) return rename(copied.path, target.path);
-    return isMove ? move(source, target, path, tree) : copyOver(path, target, tree);
-  };
-  // A file takes another's place in one step.
+async function carry(carriage: Carriage, parts: ChangeParts): Promise<void> {
+  const { source, target, isMove, mustBeNew } = carriage;
+  if (isMove) {
+    const isFolder = source.stats?.isDirectory() === true;
+    try {
+      const put = (): Promise<void> => renamed(source.path, target.path, mustBeNew);
+      return await settle(target, { isFolder, put }, parts.passing);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+      // What is hidden in a folder is not copied, and would be lost with it.
+      if (isFolder) throw new DavError(403, "a folder is not moved to another file system: copy it");
+    }
+  }
+  // All that takes time comes before anything is taken out of the way.
+  await using copy = await copyOf(carriage, parts);
+  carriage.mayStill();
+  await settle(target, copy, parts.passing);
+  if (isMove) await unlink(source.path);
+}
+interface Arrival {
+  readonly isFolder: boolean;
+  /** In one step. */
+  readonly put: () => Promise<void>;
+}
+
+async function settle(target: Place, { isFolder, put }: Arrival, passing: PassingPlaces): Promise<void> {
+  // A file takes another's place by itself.
   const isOneStep = target.stats === undefined || !(isFolder || target.stats.isDirectory());
   await (isOneStep ? put() : inPlaceOf(target, put, passing));
 }
 
-async function move(source: Place, target: Place, path: SharePath, tree: SharedTree): Promise<void> {
-  try {
-    await rename(source.path, target.path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    // What is hidden in a folder is not copied, and would be lost with it.
-    if (source.stats?.isDirectory() === true)
-      throw new DavError(403, "a folder is not moved to another file system: copy it");
-    await copyOver(path, target, tree);
-    await unlink(source.path);
-  }
+async function renamed(from: string, to: string, mustBeNew: boolean): Promise<void> {
+  if (!mustBeNew) await rename(from, to);
+  else if (!(await renameIfFree(from, to))) throw taken();
 }
 
-/** Of a file, which is at the target when it is whole. */
-async function copyOver(path: SharePath, target: Place, tree: SharedTree): Promise<void> {
-  await using handle = await tree.open(path);
-  const mode = (await handle.stat()).mode & 0o777;
-  // It is opened once more to be written, which a file that is read only does not suffer.
-  const draft = await openDraft(target.folder, mode | 0o200);
+/** Ready beside the target. A link is copied as what it leads to. */
+async function copyOf(
+  { path, target, isDeep, mustBeNew }: Carriage,
+  { tree, passing }: ChangeParts,
+): Promise<Arrival & AsyncDisposable> {
+  await using from = await tree.open(path);
+  const stats = await from.stat();
+  if (!stats.isDirectory()) return await copyOfFile(from, stats.mode & 0o777, target, mustBeNew);
+  const place = await passing.take(target.folder);
+  const end = (): PromiseLike<void> => place[Symbol.asyncDispose]();
   try {
-    await copyFile(pathOf(handle), pathOf(draft.handle), constants.COPYFILE_FICLONE);
-    await draft.handle.chmod(mode);
-    await draft.replace(target.name);
-  } finally {
-    await draft.discard();
+    await copyTree(path, place.path, tree, { isDeep });
+  } catch (error) {
+    await end();
+    throw error;
   }
+  const put = (): Promise<void> => renamed(place.path, target.path, mustBeNew);
+  return { isFolder: true, put, [Symbol.asyncDispose]: end };
+}
+
+async function copyOfFile(
+  from: FileHandle,
+  mode: number,
+  { folder, name }: Place,
+  mustBeNew: boolean,
+): Promise<Arrival & AsyncDisposable> {
+  // It is opened once more to be written, which a file that is read only does not suffer.
+  const draft = await openDraft(folder, mode | 0o200);
+  try {
+    await copyFile(pathOf(from), pathOf(draft.handle), constants.COPYFILE_FICLONE);
+    await draft.handle.chmod(mode);
+  } catch (error) {
+    await draft.discard();
+    throw error;
+  }
+  const put = async (): Promise<void> => {
+    if (!mustBeNew) await draft.replace(name);
+    else if (!(await draft.name(name))) throw taken();
+  };
+  return { isFolder: false, put, [Symbol.asyncDispose]: () => draft.discard() };
+}
+
+function taken(): DavError {
+  return new DavError(412, "something is there already");
 }
 
 /** A folder, or a file in one. What is not listed, hidden files and links that lead out or nowhere, is not copied either. */
@@ -164,11 +226,6 @@ async function copyTree(
   }
 }
 
-async function isFolderAt(path: SharePath, tree: SharedTree): Promise<boolean> {
-  await using handle = await tree.open(path);
-  return (await handle.stat()).isDirectory();
-}
-
 const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
 const pathOf = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
@@ -181,6 +238,8 @@ export async function lock(exchange: Exchange, { tree, locks }: ChangeParts): Pr
   const depth = depthOf(exchange, "infinity");
   if (depth === "1") throw new DavError(400, "a lock is of depth 0 or infinity");
   const wish = lockInfo(body);
+  // The top and the shared folders are no places of files; of the latter only those there are can be locked.
+  if (path.length === 1) await (await tree.open(path)).close();
   await using place = path.length < 2 ? undefined : await tree.place(path);
   const isNew = place !== undefined && place.stats === undefined;
   if (isNew) locks.check(path, tokens, { isMember: true });

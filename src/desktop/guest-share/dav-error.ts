@@ -1,4 +1,5 @@
 // What a request is refused with: a status of HTTP and, where WebDAV has one, the condition that was not met.
+import { errnoOf } from "../../support/native/libc.ts";
 
 export class DavError extends Error {
   override readonly name = "DavError";
@@ -16,7 +17,7 @@ export class DavError extends Error {
 /** What the file system said, as a status. Anything else is thrown as it is. */
 export function asDavError(error: unknown): DavError {
   if (error instanceof DavError) return error;
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (errnoOf(error)) {
     case "ENOENT":
     case "ENOTDIR":
       return new DavError(404, "there is no such thing");
@@ -26,6 +27,8 @@ export function asDavError(error: unknown): DavError {
     case "ELOOP":
     case "ENXIO":
     case "EBUSY":
+    // A folder that is moved into itself by way of a link, or a name that the file system cannot have.
+    case "EINVAL":
       return new DavError(403, "the file system does not allow it");
     case "EEXIST":
     case "ENOTEMPTY":

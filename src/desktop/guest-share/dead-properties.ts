@@ -15,6 +15,10 @@ interface DeadProperty extends PropertyName {
   readonly xml: string;
 }
 
+export type PropertyChange =
+  | { readonly isSet: true; readonly property: DeadProperty }
+  | { readonly isSet: false; readonly property: PropertyName };
+
 export class DeadProperties {
   /** By path, then by name. */
   readonly #paths = new Map<string, Map<string, DeadProperty>>();
@@ -29,23 +33,33 @@ export class DeadProperties {
     return this.#paths.get(keyOf(path))?.get(nameKey(name))?.xml;
   }
 
-  /** Throws a DavError 507 when there is no room. */
-  set(path: SharePath, property: DeadProperty): void {
-    this.#set(keyOf(path), property);
-  }
-
-  remove(path: SharePath, name: PropertyName): void {
-    this.#remove(keyOf(path), nameKey(name));
+  /** All or nothing, one after the other. Throws a DavError 507 when there is no room. */
+  change(path: SharePath, changes: readonly PropertyChange[]): void {
+    const key = keyOf(path);
+    const before = this.of(path);
+    try {
+      for (const { isSet, property } of changes) {
+        if (isSet) this.#set(key, property);
+        else this.#remove(key, nameKey(property));
+      }
+    } catch (error) {
+      this.#forgetKey(key);
+      for (const property of before) this.#set(key, property);
+      throw error;
+    }
   }
 
   forget(path: SharePath): void {
     for (const [key] of this.#within(path)) this.#forgetKey(key);
   }
 
-  /** What was copied or moved has what its source had; what there is no room for is left out. */
-  copy(from: SharePath, to: SharePath): void {
+  /**
+   * What was copied or moved has what its source had, if `isDeep` with all below it; what there is no room for is left out.
+   */
+  copy(from: SharePath, to: SharePath, isDeep: boolean): void {
     const prefix = keyOf(from);
     for (const [key, properties] of this.#within(from)) {
+      if (!isDeep && key !== prefix) continue;
       for (const property of [...properties.values()]) {
         if (this.#hasRoomFor(property)) this.#set(keyOf(to) + key.slice(prefix.length), property);
       }

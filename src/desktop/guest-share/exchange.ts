@@ -7,6 +7,8 @@ import { type SharePath, sharePath } from "./share-path.ts";
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Which server the client means, as it stands in the Host header: a name or an address, and a port if it is not 80. */
+  readonly host: string;
   readonly path: SharePath;
   /** The URL ends with a slash. */
   readonly isFolderUrl: boolean;
@@ -45,14 +47,31 @@ export function depthOf({ request }: Exchange, byDefault: "0" | "1" | "infinity"
   return depth;
 }
 
+export interface RequestTarget {
+  readonly host: string;
+  /** As it was sent, without what follows a question mark. */
+  readonly path: string;
+}
+
+/** Of either form: a whole URL counts more than the Host header (RFC 9112, section 3.2.2). */
+export function targetOf({ url = "", headers }: IncomingMessage): RequestTarget {
+  const { host = headers.host ?? "", path = url } = partsOfUrl(url) ?? {};
+  return { host, path: path.replace(/\?.*$/s, "") };
+}
+
 /** The path of a URL on this server. Throws a DavError 502 for one on another, 400 for none. */
-export function pathOnThisServer(url: string | undefined, { request }: Exchange): SharePath {
+export function pathOnThisServer(url: string | undefined, exchange: Exchange): SharePath {
   if (url === undefined) throw new DavError(400, "a Destination is missing");
   if (url.startsWith("/") && !url.startsWith("//")) return sharePath(url);
-  const [, host, path] = /^https?:\/\/(?:[^/@]*@)?([^/?#]+)(\/.*)?$/i.exec(url) ?? [];
-  if (host === undefined) throw new DavError(400, "that is no URL");
-  if (host.toLowerCase() !== request.headers.host?.toLowerCase()) throw new DavError(502, "that is another server");
-  return sharePath(path ?? "/");
+  const parts = partsOfUrl(url);
+  if (parts === undefined) throw new DavError(400, "that is no URL");
+  if (parts.host.toLowerCase() !== exchange.host.toLowerCase()) throw new DavError(502, "that is another server");
+  return sharePath(parts.path);
+}
+
+function partsOfUrl(url: string): RequestTarget | undefined {
+  const [, host, path = "/"] = /^https?:\/\/(?:[^/@]*@)?([^/?#]+)(\/.*)?$/i.exec(url) ?? [];
+  return host === undefined ? undefined : { host, path };
 }
 
 function gone(): NodeJS.ErrnoException {

@@ -1,11 +1,12 @@
 // GET, HEAD and PUT of files.
+import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { openDraft } from "../draft-file.ts";
 import { DavError } from "./dav-error.ts";
 import { type Exchange, write } from "./exchange.ts";
 import { etagOf, httpDate, mediaType } from "./file-facts.ts";
-import { byteRange, isUnchanged } from "./preconditions.ts";
-import type { Place } from "./shared-tree.ts";
+import { byteRange, checkConditions, isUnchanged } from "./preconditions.ts";
+import { type Place, statsAt } from "./shared-tree.ts";
 
 const STEP_BYTES = 512 * 1024;
 /** Of a new file, but for what the user's umask takes away. */
@@ -22,7 +23,7 @@ export async function sendFile({ request, response, path }: Exchange, handle: Fi
   response.setHeader("Accept-Ranges", "bytes");
   // The browser's own reader of PDF does not work in a sandbox, and has one of its own.
   response.setHeader("Content-Security-Policy", /\.pdf$/i.test(name) ? "default-src 'none'" : FILE_POLICY);
-  if (isUnchanged(request.headers, stats, true)) return void response.writeHead(304).end();
+  if (isUnchanged(request.headers, stats)) return void response.writeHead(304).end();
   response.setHeader("Content-Type", mediaType(name));
   const size = Number(stats.size);
   const isHead = request.method === "HEAD";
@@ -66,26 +67,40 @@ async function* pieces(handle: FileHandle, start: number, end: number): AsyncGen
 }
 
 /**
- * The body becomes the file at the place when it is whole, and not before: whoever reads has the old or the new one.
+ * The body becomes the file at the place when it is whole, and not before: whoever reads has the old or the new one. `mayChange`
+ * is asked of what is there, undefined for nothing, before the body and after it, and throws.
  * Returns whether there was one before.
  */
-export async function receiveFile({ request, response }: Exchange, place: Place): Promise<boolean> {
-  const { stats } = place;
-  if (stats?.isDirectory() === true) throw new DavError(405, "it is a folder");
-  if (stats !== undefined && !stats.isFile()) throw new DavError(403, "it is no file");
-  if (request.headers["content-range"] !== undefined) throw new DavError(400, "a part of a file cannot be put");
-  isUnchanged(request.headers, stats, false);
-  if (request.headers.expect !== undefined) response.writeContinue();
+export async function receiveFile(
+  { request, response }: Exchange,
+  place: Place,
+  mayChange: (stats: BigIntStats | undefined) => void,
+): Promise<boolean> {
+  const { headers } = request;
+  const judge = (stats: BigIntStats | undefined): void => {
+    mayChange(stats);
+    if (stats?.isDirectory() === true) throw new DavError(405, "it is a folder");
+    if (stats !== undefined && !stats.isFile()) throw new DavError(403, "it is no file");
+    checkConditions(headers, stats);
+  };
+  if (headers["content-range"] !== undefined) throw new DavError(400, "a part of a file cannot be put");
+  judge(place.stats);
+  if (headers.expect !== undefined) response.writeContinue();
   const draft = await openDraft(place.folder, NEW_MODE);
   try {
     // What the disk has no room for is told: the rest is heard until then, and goes nowhere.
     await writeBody(request.iterator({ destroyOnReturn: false }), draft.handle);
+    // A body may take hours.
+    const stats = await statsAt(place.path);
+    judge(stats);
     if (stats !== undefined) await draft.handle.chmod(Number(stats.mode) & 0o777);
-    await draft.replace(place.name);
+    const mustBeNew = stats === undefined && headers["if-none-match"] !== undefined;
+    if (!mustBeNew) await draft.replace(place.name);
+    else if (!(await draft.name(place.name))) throw new DavError(412, "something is there already");
+    return stats !== undefined;
   } finally {
     await draft.discard();
   }
-  return stats !== undefined;
 }
 
 /** The next bytes come while the last ones are written. */

@@ -1,15 +1,25 @@
 // Hidden places in a shared folder, for a folder that is on its way in or out. Each is noted with the user's own state first,
-// so that what a killed process has left anywhere is found without a search, and removed at the next start.
-import { mkdir, readdir, readlink, rm, symlink, unlink } from "node:fs/promises";
-import { basename, join } from "node:path";
+// so that what a killed process has left anywhere is found without a search at the next start: what was on its way in is
+// removed, and what was put aside comes back.
+import { chmod, lstat, mkdir, readdir, readlink, rename, rm, symlink, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { namesToTry } from "../../features/file-names.ts";
 import type { DraftFolder } from "../draft-file.ts";
 import { makerOf, newHiddenName } from "../process-mark.ts";
+import { renameIfFree } from "../rename-if-free.ts";
 
-/** Nothing is there at first; whatever is there when it is disposed of is removed, unless it is kept. */
+/** Nothing is there at first; whatever is there when it is disposed of is removed. */
 export interface PassingPlace extends AsyncDisposable {
   readonly path: string;
-  /** What is there stays, hidden as it is. */
-  keep(): void;
+}
+
+/**
+ * Unless it has been replaced by then it comes back when it is disposed of, under another name where its own is taken. Where it
+ * cannot, it stays hidden, and is tried again at the next start.
+ */
+export interface PutAside extends AsyncDisposable {
+  /** Nobody wants it any more. */
+  replaced(): Promise<void>;
 }
 
 export class PassingPlaces {
@@ -23,39 +33,107 @@ export class PassingPlaces {
   async take(folder: DraftFolder): Promise<PassingPlace> {
     const name = await newHiddenName();
     const path = `${folder.path}/${name}`;
-    const note = join(this.#notes, name);
-    await mkdir(this.#notes, { recursive: true, mode: 0o700 });
-    await symlink(join(await readlink(folder.path), name), note);
-    let isKept = false;
+    const note = await this.#note(name, join(await readlink(folder.path), name));
+    // What cannot be removed now is tried again at the next start: its note stays.
+    return { path, [Symbol.asyncDispose]: () => clear(path, note).catch(() => {}) };
+  }
+
+  /** Takes what has that name out of the way. Throws what Node throws. */
+  async putAside(folder: DraftFolder, name: string): Promise<PutAside> {
+    const hidden = await newHiddenName();
+    const path = `${folder.path}/${hidden}`;
+    const home = await readlink(folder.path);
+    const note = await this.#note(hidden, join(home, name));
+    try {
+      await rename(`${folder.path}/${name}`, path);
+    } catch (error) {
+      await unlink(note).catch(() => {});
+      throw error;
+    }
+    let isReplaced = false;
     return {
-      path,
-      keep: () => {
-        isKept = true;
+      replaced: async () => {
+        isReplaced = true;
+        // From here on it is to be removed, whoever does it.
+        await this.#noteAnew(hidden, join(home, hidden)).catch(() => {});
       },
-      // What cannot be removed now is tried again at the next start: its note stays.
-      [Symbol.asyncDispose]: () => (isKept ? unlink(note) : clear(path, note)).catch(() => {}),
+      [Symbol.asyncDispose]: () =>
+        (isReplaced ? clear(path, note) : bringBack(path, folder.path, name, note)).catch(() => {}),
     };
   }
 
-  /** What processes that are no more have left; how much that was. What cannot be removed is tried again the next time. */
-  async removeLeftovers(): Promise<number> {
+  /** What processes that are no more have left; how much that was. What cannot be settled is tried again the next time. */
+  async settleLeftovers(): Promise<number> {
     let count = 0;
     for (const name of await readdir(this.#notes).catch(() => [])) {
-      const note = join(this.#notes, name);
       const maker = await makerOf(name);
-      const path = await readlink(note).catch(() => "");
-      if (maker === undefined || maker === "alive" || basename(path) !== name) continue;
-      const isGone = await clear(path, note).then(
+      if (maker === undefined || maker === "alive") continue;
+      const note = join(this.#notes, name);
+      const isSettled = await settle(name, note).then(
         () => true,
         () => false,
       );
-      if (isGone) count += 1;
+      if (isSettled) count += 1;
     }
     return count;
   }
+
+  /** Of what is hidden under that name: where it is, if it is to be removed; if it is to come back, where it belongs. */
+  async #note(name: string, place: string): Promise<string> {
+    const note = join(this.#notes, name);
+    await mkdir(this.#notes, { recursive: true, mode: 0o700 });
+    await symlink(place, note);
+    return note;
+  }
+
+  async #noteAnew(name: string, place: string): Promise<void> {
+    // Left alone, it would be of something that is not there.
+    const fresh = await this.#note(await newHiddenName(), place);
+    await rename(fresh, join(this.#notes, name));
+  }
+}
+
+async function settle(name: string, note: string): Promise<void> {
+  const place = await readlink(note);
+  const folder = dirname(place);
+  const hidden = join(folder, name);
+  if (basename(place) === name) return clear(hidden, note);
+  await bringBack(hidden, folder, basename(place), note);
 }
 
 async function clear(path: string, note: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    await makeWritable(path);
+    await rm(path, { recursive: true, force: true });
+  }
   await unlink(note);
+}
+
+/** Folders that may not be written to keep what is in them, even from whom they belong to. */
+async function makeWritable(folder: string): Promise<void> {
+  if (!(await lstat(folder)).isDirectory()) return;
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) await makeWritable(join(folder, entry.name));
+}
+
+/** Throws where it cannot: the note stays. */
+async function bringBack(hidden: string, folder: string, name: string, note: string): Promise<void> {
+  // Gone with what it was on, as a drive that is not mounted now: not over.
+  await lstat(folder);
+  if (!(await isThere(hidden))) return unlink(note);
+  for (const free of namesToTry(name)) if (await renameIfFree(hidden, `${folder}/${free}`)) return unlink(note);
+  throw new Error("all names are taken");
+}
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
 }

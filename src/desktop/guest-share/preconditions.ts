@@ -4,20 +4,30 @@ import type { IncomingHttpHeaders } from "node:http";
 import { DavError } from "./dav-error.ts";
 import { etagOf } from "./file-facts.ts";
 
-/** Of what is there now; undefined: nothing. Throws a DavError 412; true: the client has it already. */
-export function isUnchanged(headers: IncomingHttpHeaders, stats: BigIntStats | undefined, isRead: boolean): boolean {
-  const etag = stats === undefined ? undefined : etagOf(stats);
-  const { "if-match": match, "if-none-match": noneMatch } = headers;
+/** Whether the client has it already, of what is there now. Throws a DavError 412. */
+export function isUnchanged(headers: IncomingHttpHeaders, stats: BigIntStats): boolean {
+  checkMatch(headers, stats);
+  const { "if-none-match": noneMatch, "if-modified-since": since } = headers;
+  if (noneMatch !== undefined) return names(noneMatch, stats);
+  return isDate(since) && !isAfter(stats, since);
+}
+
+export function isConditional(headers: IncomingHttpHeaders): boolean {
+  return ["if-match", "if-none-match", "if-unmodified-since"].some((name) => headers[name] !== undefined);
+}
+
+/** Before what is there now is changed; undefined: nothing is. Throws a DavError 412. */
+export function checkConditions(headers: IncomingHttpHeaders, stats: BigIntStats | undefined): void {
+  checkMatch(headers, stats);
+  const noneMatch = headers["if-none-match"];
+  if (noneMatch !== undefined && names(noneMatch, stats)) throw failed();
+}
+
+function checkMatch(headers: IncomingHttpHeaders, stats: BigIntStats | undefined): void {
+  const match = headers["if-match"];
   if (match !== undefined) {
-    if (!names(match, etag)) throw failed();
+    if (!names(match, stats)) throw failed();
   } else if (stats !== undefined && isAfter(stats, headers["if-unmodified-since"])) throw failed();
-  if (noneMatch !== undefined) {
-    if (!names(noneMatch, etag)) return false;
-    if (!isRead) throw failed();
-    return true;
-  }
-  const since = headers["if-modified-since"];
-  return isRead && stats !== undefined && isDate(since) && !isAfter(stats, since);
 }
 
 export interface ByteRange {
@@ -40,8 +50,9 @@ export function byteRange(headers: IncomingHttpHeaders, stats: BigIntStats): Byt
   return { start, end };
 }
 
-function names(header: string, etag: string | undefined): boolean {
-  if (etag === undefined) return false;
+function names(header: string, stats: BigIntStats | undefined): boolean {
+  if (stats === undefined) return false;
+  const etag = etagOf(stats);
   return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 

@@ -3,10 +3,21 @@ import type { BigIntStats } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { DavError } from "./dav-error.ts";
 import type { DavLock, DavLocks } from "./dav-locks.ts";
-import { childElements, DAV, davChild, emptyElement, isDav, parseXml, writeXml, xmlText } from "./dav-xml.ts";
-import type { DeadProperties, PropertyName } from "./dead-properties.ts";
+import {
+  childElements,
+  DAV,
+  davChild,
+  emptyElement,
+  isDav,
+  parseXml,
+  writeXml,
+  type XmlElement,
+  xmlText,
+} from "./dav-xml.ts";
+import type { DeadProperties, PropertyChange, PropertyName } from "./dead-properties.ts";
 import { depthOf, type Exchange, readBody, write } from "./exchange.ts";
 import { etagOf, httpDate, mediaType } from "./file-facts.ts";
+import { checkConditions } from "./preconditions.ts";
 import { hrefOf, type SharePath } from "./share-path.ts";
 import type { SharedTree } from "./shared-tree.ts";
 
@@ -190,13 +201,20 @@ function namesIn(element: Parameters<typeof childElements>[0]): PropertyName[] {
   return names.map(({ namespace, name }) => ({ namespace, name }));
 }
 
+function asChange({ isSet, property }: { isSet: boolean; property: XmlElement }): PropertyChange {
+  const { namespace, name } = property;
+  return isSet ? { isSet, property: { namespace, name, xml: writeXml(property) } } : { isSet, property };
+}
+
 /** All or nothing, RFC 4918 section 9.2. */
 export async function proppatch(exchange: Exchange, { tree, dead }: Shelves): Promise<void> {
   const { request, response, path } = exchange;
   const root = parseXml(await readBody(request, MAX_CHANGE_BYTES));
   if (!isDav(root, "propertyupdate")) throw new DavError(400, "propertyupdate is expected");
   await using handle = await tree.open(path);
-  const isDirectory = (await handle.stat()).isDirectory();
+  const stats = await handle.stat({ bigint: true });
+  const isDirectory = stats.isDirectory();
+  checkConditions(request.headers, stats);
   const changes = childElements(root)
     .filter((element) => isDav(element, "set") || isDav(element, "remove"))
     .flatMap((element) => {
@@ -213,12 +231,7 @@ export async function proppatch(exchange: Exchange, { tree, dead }: Shelves): Pr
       .filter((_, index) => isProtected[index] === wanted)
       .map(({ property }) => emptyElement({ ...property, attributes: [] }));
   const isRefused = isProtected.includes(true);
-  if (!isRefused) {
-    for (const { isSet, property } of changes) {
-      if (isSet) dead.set(path, { namespace: property.namespace, name: property.name, xml: writeXml(property) });
-      else dead.remove(path, property);
-    }
-  }
+  if (!isRefused) dead.change(path, changes.map(asChange));
   const groups = isRefused
     ? ([
         ["403 Forbidden", named(true)],

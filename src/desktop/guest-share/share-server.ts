@@ -12,15 +12,16 @@ import type { Credentials } from "./credentials.ts";
 import { asDavError, DavError } from "./dav-error.ts";
 import { DavLocks } from "./dav-locks.ts";
 import { DeadProperties } from "./dead-properties.ts";
-import { type Exchange, pathOnThisServer, sendText } from "./exchange.ts";
+import { type Exchange, pathOnThisServer, type RequestTarget, sendText, targetOf } from "./exchange.ts";
 import { etagOf } from "./file-facts.ts";
 import { receiveFile, sendFile } from "./files.ts";
 import { errorText, sendAsset, sendPage } from "./folder-page.ts";
 import { ifHolds, parseIfHeader, submittedTokens } from "./if-header.ts";
 import { PassingPlaces } from "./passing-places.ts";
 import { propfind, proppatch } from "./properties.ts";
-import { sharePath } from "./share-path.ts";
+import { hrefOf, type SharePath, sharePath } from "./share-path.ts";
 import { SharedTree } from "./shared-tree.ts";
+import { Turns } from "./turns.ts";
 
 /** At once. */
 const MAX_CONNECTIONS = 256;
@@ -55,6 +56,7 @@ export class ShareServer implements Disposable {
   readonly #http: Server;
   readonly #connections = new Set<Duplex>();
   readonly #parts: ChangeParts;
+  readonly #turns = new Turns();
   readonly #expected: Buffer;
   #wrongPasswords = 0;
 
@@ -74,11 +76,12 @@ export class ShareServer implements Disposable {
     // Told to the stream, by `setTimeout` as sockets have it.
     this.#http.timeout = IDLE_MS;
     this.#http.keepAliveTimeout = IDLE_MS;
-    const take = (request: IncomingMessage, response: ServerResponse): void => void this.#take(request, response);
+    const take = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#turns.take(request.socket, () => this.#take(request, response));
     this.#http.on("request", take);
     // The go-ahead is given when all but the body is settled.
     this.#http.on("checkContinue", take);
-    this.#http.on("clientError", (_error, stream) => stream.destroy());
+    this.#http.on("clientError", (error: NodeJS.ErrnoException, stream) => this.#refuseNoise(error, stream));
   }
 
   get connections(): number {
@@ -100,11 +103,12 @@ export class ShareServer implements Disposable {
   }
 
   async #clearUp(): Promise<void> {
-    const count = await this.#parts.passing.removeLeftovers();
+    const count = await this.#parts.passing.settleLeftovers();
     if (count > 0) this.#options.log.info(`cleared up after one that was killed: ${count}`);
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Whether the connection goes on after it. */
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     // Nothing comes or goes, for a client that is gone, or for a large tree or a slow disk that is worked on.
     response.on("timeout", (stream: Socket) => {
       if (waitsForClient(request, response)) stream.destroy();
@@ -117,6 +121,15 @@ export class ShareServer implements Disposable {
     } catch (error) {
       this.#refuse(request, response, error);
     }
+    return response.getHeader("Connection") !== "close";
+  }
+
+  /** What is no request, or the head of one that is too long. */
+  #refuseNoise(error: NodeJS.ErrnoException, stream: Duplex): void {
+    // Nothing is to be written into the middle of an answer.
+    if (error.code === "ECONNRESET" || !stream.writable || this.#turns.isBusy(stream)) return void stream.destroy();
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -139,13 +152,14 @@ export class ShareServer implements Disposable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    checkServerName(request);
+    const target = targetOf(request);
+    checkServerName(target, request);
     if (!(await this.#isAllowed(request, response))) return;
-    const { method = "", url = "" } = request;
+    const { method = "" } = request;
     const { isWritable } = this.#options;
     if (method === "OPTIONS") return this.#tellAbilities(response);
-    if ((method === "GET" || method === "HEAD") && sendAsset(url, response)) return;
-    const path = sharePath(url);
+    if ((method === "GET" || method === "HEAD") && sendAsset(target.path, response)) return;
+    const path = sharePath(target.path);
     if (WRITING.includes(method)) {
       if (!isWritable) throw new DavError(403, "the folder is shared to be read only");
     } else if (!READING.includes(method)) {
@@ -153,7 +167,8 @@ export class ShareServer implements Disposable {
     }
     // A file's go-ahead comes when it is known to have a place; what else has a body is small.
     if (request.headers.expect !== undefined && method !== "PUT") response.writeContinue();
-    const bare = { request, response, path, isFolderUrl: url.endsWith("/"), tokens: new Set<string>() };
+    const isFolderUrl = target.path.endsWith("/");
+    const bare = { request, response, host: target.host, path, isFolderUrl, tokens: new Set<string>() };
     return this.#act({ ...bare, tokens: await this.#checkIf(bare) });
   }
 
@@ -167,8 +182,9 @@ export class ShareServer implements Disposable {
       case "PUT": {
         if (exchange.isFolderUrl) throw new DavError(405, "a file's name does not end with a slash");
         await using place = await parts.tree.place(path);
-        parts.locks.check(path, tokens, { isMember: place.stats === undefined });
-        const wasThere = await receiveFile(exchange, place);
+        const wasThere = await receiveFile(exchange, place, (stats) =>
+          parts.locks.check(path, tokens, { isMember: stats === undefined }),
+        );
         response.writeHead(wasThere ? 204 : 201).end();
         return;
       }
@@ -200,7 +216,7 @@ export class ShareServer implements Disposable {
     if (!isFolder && isFolderUrl) throw new DavError(404, "it is no folder");
     if (!isFolder) return await sendFile(exchange, handle);
     if (isFolderUrl) return await sendPage(response, path, this.#parts.tree, page);
-    response.writeHead(301, { Location: `${request.url}/`, "Content-Length": 0 }).end();
+    response.writeHead(301, { Location: hrefOf(path, true), "Content-Length": 0 }).end();
   }
 
   #tellAbilities(response: ServerResponse): void {
@@ -219,7 +235,9 @@ export class ShareServer implements Disposable {
     if (header === undefined) return new Set();
     const lists = parseIfHeader(header);
     const holds = await ifHolds(lists, async (resource) => {
-      const path = resource === undefined ? exchange.path : pathOnThisServer(resource, exchange);
+      const path = resource === undefined ? exchange.path : sharedHere(resource, exchange);
+      // Of what is not here nothing is known.
+      if (path === undefined) return { tokens: new Set(), etag: "" };
       const tokens = new Set(this.#parts.locks.covering(path).map(({ token }) => token));
       return { tokens, etag: await this.#etag(path) };
     });
@@ -253,13 +271,22 @@ export class ShareServer implements Disposable {
 }
 
 /** A name of another machine, or a page of one, that leads here is a trick. Addresses cannot be led anywhere. */
-function checkServerName({ headers }: IncomingMessage): void {
-  const host = headers.host ?? "";
+function checkServerName({ host }: RequestTarget, { headers }: IncomingMessage): void {
   if (!/^(localhost|\d{1,3}(\.\d{1,3}){3}|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(host))
     throw new DavError(403, "that is not the name of this server");
   const { origin } = headers;
   if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`)
     throw new DavError(403, "pages of other servers have no business here");
+}
+
+/** Undefined: it is on another server, or nobody's business. */
+function sharedHere(url: string, exchange: Exchange): SharePath | undefined {
+  try {
+    return pathOnThisServer(url, exchange);
+  } catch (error) {
+    asDavError(error);
+    return undefined;
+  }
 }
 
 /** For the rest of what it asks, or for it to take what it is answered. */

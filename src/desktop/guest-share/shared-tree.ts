@@ -74,10 +74,7 @@ export class SharedTree {
     const at = `${folder.path}/${name}`;
     try {
       if (!(await parent.stat()).isDirectory()) throw new DavError(409, "what is around it is no folder");
-      const stats = await lstat(at, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined;
-        throw error;
-      });
+      const stats = await statsAt(at);
       return { folder, name, path: at, stats, [Symbol.asyncDispose]: () => parent.close() };
     } catch (error) {
       await parent.close();
@@ -112,6 +109,14 @@ export class SharedTree {
     if (folder === undefined) throw new DavError(404, "there is no such folder");
     return realpath(folder);
   }
+}
+
+/** A link's are its own. Undefined: nothing is there. */
+export function statsAt(path: string): Promise<BigIntStats | undefined> {
+  return lstat(path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
 }
 
 /** Names that are not hidden. */

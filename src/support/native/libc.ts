@@ -41,6 +41,13 @@ export class NativeFailure extends BackendError {
   }
 }
 
+/** The name of what the operating system has refused with; undefined: it was none of its refusals. */
+export function errnoOf(error: unknown): string | undefined {
+  const { code, errno } = error as { readonly code?: unknown; readonly errno?: unknown };
+  if (error instanceof BackendError) return typeof errno === "string" ? errno : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
 let loading: Promise<Libc> | undefined;
 
 /**

@@ -1,5 +1,6 @@
 // What is replaced is never lost, whatever a program of the guest's does meanwhile.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { inPlaceOf } from "../../../../src/desktop/guest-share/in-place.ts";
@@ -20,7 +21,7 @@ async function replace(put: () => Promise<void>): Promise<void> {
   await using handle = await open(dir.join("shared"));
   const folder = { path: `/proc/self/fd/${handle.fd}` };
   const passing = new PassingPlaces(dir.join("notes"));
-  await inPlaceOf({ folder: folder as never, path: `${folder.path}/old`, name: "old" }, put, passing);
+  await inPlaceOf({ folder: folder as never, name: "old" }, put, passing);
 }
 
 test("it is gone when the new one is there", async () => {
@@ -47,7 +48,17 @@ test("it comes back under another name when its own was taken meanwhile", async 
   expect(readdirSync(dir.join("shared")).sort()).toEqual(["old", "old (1)"]);
 });
 
-test("it stays where it was put aside when there is no way back", async () => {
+test("a file that has taken its name meanwhile is not lost either", async () => {
+  const put = async (): Promise<void> => {
+    writeFileSync(dir.join("shared/old"), "another's");
+    throw new Error("a file is there");
+  };
+  await expect(replace(put)).rejects.toThrow("a file is there");
+  expect(readFileSync(dir.join("shared/old"), "utf8")).toBe("another's");
+  expect(readFileSync(dir.join("shared/old (1)/kept"), "utf8")).toBe("kept");
+});
+
+test("it stays where it was put aside, and is tried again at the next start, when there is no way back", async () => {
   const { path } = dir;
   await using handle = await open(dir.join("shared"));
   const real = `/proc/self/fd/${handle.fd}`;
@@ -59,10 +70,41 @@ test("it stays where it was put aside when there is no way back", async () => {
     folder.path = gone.path;
     throw new Error("failed");
   };
-  await expect(inPlaceOf({ folder, path: `${real}/old`, name: "old" } as never, put, passing)).rejects.toThrow(
-    "failed",
-  );
+  await expect(inPlaceOf({ folder, name: "old" } as never, put, passing)).rejects.toThrow("failed");
   const [hidden = ""] = readdirSync(dir.join("shared"));
   expect(readFileSync(dir.join(`shared/${hidden}/kept`), "utf8")).toBe("kept");
+  expect(readlinkSync(dir.join(`notes/${hidden}`))).toBe(dir.join("shared/old"));
+});
+
+test.each([
+  ["with nothing in its place: it is back at the next start", "", ["old"], ["kept"]],
+  ["with another in its place: it is back under another name", "mkdir", ["old", "old (1)"], []],
+])("we are killed when it is put aside, %s", async (_, put, names, inOld) => {
+  const modules = ["in-place.ts", "passing-places.ts"].map(
+    (name) => new URL(`../../../../src/desktop/guest-share/${name}`, import.meta.url).pathname,
+  );
+  const script = `
+    import { mkdirSync, openSync } from "node:fs";
+    import { inPlaceOf } from ${JSON.stringify(modules[0])};
+    import { PassingPlaces } from ${JSON.stringify(modules[1])};
+    const [notes, shared, put] = process.argv.slice(2);
+    const fd = openSync(shared, "r");
+    const folder = { fd, path: "/proc/self/fd/" + fd };
+    void inPlaceOf({ folder, name: "old" }, async () => {
+      if (put !== "") mkdirSync(shared + "/old");
+      process.kill(process.pid, "SIGKILL");
+    }, new PassingPlaces(notes));`;
+  writeFileSync(dir.join("killed.ts"), script);
+  const { signal, stderr } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", dir.join("killed.ts"), dir.join("notes"), dir.join("shared"), put],
+    { encoding: "utf8", cwd: new URL("../../../..", import.meta.url).pathname },
+  );
+  expect([signal, stderr]).toEqual(["SIGKILL", ""]);
+  expect(existsSync(dir.join("shared/old/kept"))).toBe(false);
+  expect(await new PassingPlaces(dir.join("notes")).settleLeftovers()).toBe(1);
+  expect(readdirSync(dir.join("shared")).sort()).toEqual(names);
+  expect(readdirSync(dir.join("shared/old"))).toEqual(inOld);
+  expect(readFileSync(dir.join(`shared/${names.at(-1)}/kept`), "utf8")).toBe("kept");
   expect(readdirSync(dir.join("notes"))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // What is on its way in or out of a shared folder, and what a killed process has left of it.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PassingPlaces } from "../../../../src/desktop/guest-share/passing-places.ts";
@@ -35,7 +35,7 @@ test("a place is noted while it is held, and gone with what is in it after that"
   expect(readdirSync(dir.join("notes"))).toHaveLength(1);
   mkdirSync(held.path);
   writeFileSync(`${held.path}/f`, "f");
-  expect(await passing.removeLeftovers()).toBe(0);
+  expect(await passing.settleLeftovers()).toBe(0);
   expect(readdirSync(dir.join("shared/deep"))).toHaveLength(1);
   await held[Symbol.asyncDispose]();
   expect([...readdirSync(dir.join("shared/deep")), ...readdirSync(dir.join("notes"))]).toEqual([]);
@@ -47,7 +47,7 @@ test("what a process left that is no more, or that another start of the machine 
     await leave("shared/deep", nameOf(await bootId(), pid)),
     await leave("shared", nameOf("0a0a", process.pid)),
   ];
-  expect(await passing.removeLeftovers()).toBe(2);
+  expect(await passing.settleLeftovers()).toBe(2);
   expect(left.map((path) => existsSync(path))).toEqual([false, false]);
   expect(readdirSync(dir.join("notes"))).toEqual([]);
 });
@@ -58,6 +58,50 @@ test("nothing else is: not what a living process holds, and not where a note lea
   const { pid } = spawnSync("true");
   symlinkSync(dir.join("shared/precious"), dir.join(`notes/${nameOf(await bootId(), pid)}`));
   symlinkSync(dir.join("shared/precious"), dir.join("notes/precious"));
-  expect(await passing.removeLeftovers()).toBe(0);
+  await passing.settleLeftovers();
   expect(existsSync(alive) && existsSync(dir.join("shared/precious"))).toBe(true);
+});
+
+test("what was put aside on a drive that is not there now waits for it", async () => {
+  const { pid } = spawnSync("true");
+  const name = nameOf(await bootId(), pid);
+  symlinkSync(dir.join("drive/folder"), dir.join(`notes/${name}`));
+  expect(await passing.settleLeftovers()).toBe(0);
+  mkdirSync(dir.join(`drive/${name}`), { recursive: true });
+  expect(await passing.settleLeftovers()).toBe(1);
+  expect(readdirSync(dir.join("drive"))).toEqual(["folder"]);
+});
+
+test("folders that are read only are removed, too; what cannot be stays noted", () => {
+  for (const place of [dir.path, dir.join("shared"), dir.join("notes")]) chmodSync(place, 0o777);
+  const module = new URL("../../../../src/desktop/guest-share/passing-places.ts", import.meta.url).pathname;
+  writeFileSync(
+    dir.join("removes.mts"),
+    `import { chmodSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
+     import { PassingPlaces } from ${JSON.stringify(module)};
+     const [shared, notes] = process.argv.slice(2);
+     // Root may remove everything.
+     if (process.getuid() === 0) process.setuid(65534);
+     const fd = openSync(shared, "r");
+     const passing = new PassingPlaces(notes);
+     for (const isShut of [false, true]) {
+       const held = await passing.take({ fd, path: "/proc/self/fd/" + fd });
+       mkdirSync(held.path + "/sub", { recursive: true });
+       writeFileSync(held.path + "/sub/file", "");
+       for (const folder of ["/sub", ""]) chmodSync(held.path + folder, 0o555);
+       if (isShut) chmodSync(shared, 0o555);
+       await held[Symbol.asyncDispose]();
+       // Beside what was there before.
+       console.log(readdirSync(shared).length, readdirSync(notes).length);
+     }`,
+  );
+  // Its own: so that it may shut it.
+  if (process.getuid?.() === 0) chownSync(dir.join("shared"), 65534, 65534);
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", dir.join("removes.mts"), dir.join("shared"), dir.join("notes")],
+    { encoding: "utf8", cwd: new URL("../../../..", import.meta.url).pathname },
+  );
+  expect(stderr).toBe("");
+  expect(stdout).toBe("1 0\n2 1\n");
 });

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { describe, expect, test } from "vitest";
 import { DavError } from "../../../../src/desktop/guest-share/dav-error.ts";
 import { etagOf } from "../../../../src/desktop/guest-share/file-facts.ts";
-import { byteRange, isUnchanged } from "../../../../src/desktop/guest-share/preconditions.ts";
+import { byteRange, checkConditions, isUnchanged } from "../../../../src/desktop/guest-share/preconditions.ts";
 
 const stats = {
   ino: 7n,
@@ -27,29 +27,29 @@ const outcome = (call: () => unknown): unknown => {
 
 describe("conditions", () => {
   test.each([
-    [{}, false, false],
+    [{}, false, undefined],
     [{ "if-none-match": etag }, true, 412],
     [{ "if-none-match": `"x", W/${etag}` }, true, 412],
-    [{ "if-none-match": '"x"' }, false, false],
+    [{ "if-none-match": '"x"' }, false, undefined],
     [{ "if-none-match": "*" }, true, 412],
-    [{ "if-match": etag }, false, false],
+    [{ "if-match": etag }, false, undefined],
     [{ "if-match": '"x"' }, 412, 412],
-    [{ "if-modified-since": at }, true, false],
-    [{ "if-modified-since": before }, false, false],
-    [{ "if-modified-since": "nonsense" }, false, false],
+    [{ "if-modified-since": at }, true, undefined],
+    [{ "if-modified-since": before }, false, undefined],
+    [{ "if-modified-since": "nonsense" }, false, undefined],
     // The tag is asked first, and counts alone.
-    [{ "if-none-match": '"x"', "if-modified-since": at }, false, false],
-    [{ "if-unmodified-since": at }, false, false],
+    [{ "if-none-match": '"x"', "if-modified-since": at }, false, undefined],
+    [{ "if-unmodified-since": at }, false, undefined],
     [{ "if-unmodified-since": before }, 412, 412],
-    [{ "if-match": etag, "if-unmodified-since": before }, false, false],
-  ])("%j: read %s, put %s", (headers, read, put) => {
-    expect(outcome(() => isUnchanged(headers, stats, true))).toBe(read);
-    expect(outcome(() => isUnchanged(headers, stats, false))).toBe(put);
+    [{ "if-match": etag, "if-unmodified-since": before }, false, undefined],
+  ])("%j: read %s, changed %s", (headers, read, changed) => {
+    expect(outcome(() => isUnchanged(headers, stats))).toBe(read);
+    expect(outcome(() => checkConditions(headers, stats))).toBe(changed);
   });
 
   test("where nothing is: If-None-Match * lets it be made, If-Match does not", () => {
-    expect(outcome(() => isUnchanged({ "if-none-match": "*" }, undefined, false))).toBe(false);
-    expect(outcome(() => isUnchanged({ "if-match": "*" }, undefined, false))).toBe(412);
+    expect(outcome(() => checkConditions({ "if-none-match": "*" }, undefined))).toBeUndefined();
+    expect(outcome(() => checkConditions({ "if-match": "*" }, undefined))).toBe(412);
   });
 });
 

@@ -12,28 +12,13 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import type { OutgoingHttpHeaders } from "node:http";
 import { type Duplex, duplexPair } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseXml } from "../../../../src/desktop/guest-share/dav-xml.ts";
-import { ShareServer } from "../../../../src/desktop/guest-share/share-server.ts";
-import { ManualClock } from "../../../fakes/manual-clock.ts";
-import { recordingLog } from "../../../fakes/recording-log.ts";
-import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
+import type { TempDir } from "../../../integration/peers/temp-dir.ts";
 import { until } from "../../../integration/peers/until.ts";
-
-interface Asked {
-  readonly headers?: OutgoingHttpHeaders;
-  readonly body?: string | Uint8Array;
-  readonly password?: string;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
+import { type Asked, closed, head, ServedFolder } from "./served-folder.ts";
 
 let isDiskFull = false;
 /** False as on FAT and many network file systems. */
@@ -73,50 +58,22 @@ vi.mock("node:fs/promises", async (original) => {
   };
 });
 
-const PASSWORD = "a good secret";
+let served: ServedFolder;
 let dir: TempDir;
-let clock: ManualClock;
-let server: ShareServer;
-let listener: Server;
-let agent: Agent;
-let log: ReturnType<typeof recordingLog>;
 
 beforeEach(async () => {
-  dir = makeTempDir("share-server");
-  mkdirSync(dir.join("p"));
-  clock = new ManualClock();
-  log = recordingLog();
-  agent = new Agent();
   hasUnnamed = true;
   isDiskFull = false;
   disk = Promise.resolve();
-  await serve(true);
+  served = await ServedFolder.start();
+  ({ dir } = served);
 });
 
-afterEach(async () => {
-  agent.destroy();
-  server[Symbol.dispose]();
-  listener.close();
-  dir[Symbol.dispose]();
-});
+afterEach(() => served[Symbol.dispose]());
 
-async function serve(isWritable: boolean): Promise<void> {
-  const credentials = { user: "me", password: PASSWORD };
-  server = new ShareServer({
-    folders: [dir.join("p")],
-    isWritable,
-    credentials,
-    notes: dir.join("notes"),
-    clock,
-    log: log.log,
-  });
-  listener = createServer((socket) => server.connect(socket)).listen(0, "127.0.0.1");
-  await once(listener, "listening");
-}
-
-const port = (): number => (listener.address() as AddressInfo).port;
-const basic = (password: string): string => `Basic ${Buffer.from(`me:${password}`).toString("base64")}`;
-const parts = (): string[] => readdirSync(dir.join("p")).filter((name) => name.startsWith(".tsvdagent-"));
+const ask: ServedFolder["ask"] = (...args) => served.ask(...args);
+const raw: ServedFolder["raw"] = (text) => served.raw(text);
+const parts = (): string[] => served.parts();
 
 /** Files in the folder that this process has open, with a name or without one. */
 const openFiles = (): string[] =>
@@ -139,70 +96,28 @@ const openFolders = (): number =>
     }
   }).length;
 
-function ask(
-  method: string,
-  path: string,
-  { headers = {}, body = "", password = PASSWORD }: Asked = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const all = { Authorization: basic(password), "Content-Length": Buffer.byteLength(body), ...headers };
-    const asked = request({ host: "127.0.0.1", port: port(), method, path, headers: all, agent }, (response) => {
-      const pieces: Buffer[] = [];
-      response.on("data", (piece: Buffer) => pieces.push(piece));
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text: Buffer.concat(pieces).toString("utf8"),
-        }),
-      );
-    });
-    asked.on("error", reject);
-    asked.end(body);
-  });
-}
-
-/** A connection on which bytes are sent as they are. */
-async function raw(text: string): Promise<{ readonly socket: Socket; readonly heard: () => string }> {
-  const socket = connect(port(), "127.0.0.1");
-  let heard = "";
-  socket.on("data", (bytes) => {
-    heard += bytes.toString("latin1");
-  });
-  socket.on("error", () => {});
-  socket.write(text);
-  return { socket, heard: () => heard };
-}
-
-/** Also by a reset, which is no fault here. */
-const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once("close", () => resolve()));
-
-const head = (method: string, path: string, more: string): string =>
-  `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${basic(PASSWORD)}\r\n${more}\r\n`;
-
 describe("who is served", () => {
   test("whoever knows the password; a wrong one waits, and many of them keep nobody else waiting", async () => {
     const wrong = Array.from({ length: 16 }, () => ask("GET", "/", { password: "a bad secret" }));
-    await until("all of them to wait", () => clock.waiting === 16, 5000, 2);
+    await until("all of them to wait", () => served.clock.waiting === 16, 5000, 2);
     expect((await ask("GET", "/", { password: "a bad secret" })).status).toBe(429);
     expect((await ask("GET", "/")).status).toBe(200);
-    clock.advance(1000);
+    served.clock.advance(1000);
     for (const { status, headers } of await Promise.all(wrong)) {
       expect(status).toBe(401);
       expect(headers["www-authenticate"]).toMatch(/^Basic /);
     }
-    expect(log.lines.join("\n")).toContain("wrong name or password");
-    expect(log.lines.join("\n")).not.toContain("secret");
+    expect(served.log.lines.join("\n")).toContain("wrong name or password");
+    expect(served.log.lines.join("\n")).not.toContain("secret");
   });
 
   test("256 at once, and a place is free again when one goes", async () => {
-    const all = await Promise.all(Array.from({ length: 256 }, () => raw("")));
-    await until("all to be served", () => server.connections === 256, 5000, 5);
-    const { socket: late } = await raw("");
+    const all = Array.from({ length: 256 }, () => raw(""));
+    await until("all to be served", () => served.server.connections === 256, 5000, 5);
+    const { socket: late } = raw("");
     await closed(late);
     all[0]?.socket.destroy();
-    await until("a free place", () => server.connections === 255, 5000, 5);
+    await until("a free place", () => served.server.connections === 255, 5000, 5);
     for (const { socket } of all) socket.destroy();
     expect((await ask("OPTIONS", "/")).headers.dav).toBe("1, 2");
   });
@@ -223,7 +138,7 @@ describe("who is served", () => {
       Buffer.from("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"),
       Buffer.alloc(70_000, "a"),
     ]) {
-      const { socket } = await raw("");
+      const { socket } = raw("");
       socket.write(noise);
       await closed(socket);
     }
@@ -233,9 +148,9 @@ describe("who is served", () => {
 
 describe("what is refused", () => {
   test("read-only: everything that changes something", async () => {
-    server[Symbol.dispose]();
-    listener.close();
-    await serve(false);
+    served[Symbol.dispose]();
+    served = await ServedFolder.start({ isWritable: false });
+    ({ dir } = served);
     writeFileSync(dir.join("p/f"), "f");
     for (const method of ["PUT", "PROPPATCH", "MKCOL", "DELETE", "COPY", "MOVE", "LOCK", "UNLOCK"])
       expect((await ask(method, "/p/f")).status).toBe(403);
@@ -277,13 +192,11 @@ describe("what is refused", () => {
   });
 
   test("a body that nobody wants is not asked for: no go-ahead before all else is settled", async () => {
-    const { socket, heard } = await raw(head("PUT", "/p/none/f", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    const { socket, heard } = raw(head("PUT", "/p/none/f", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     await until("the answer", () => heard().includes("\r\n\r\n"), 5000, 2);
     expect(heard()).toMatch(/^HTTP\/1\.1 409 /);
     socket.destroy();
-    const { socket: good, heard: told } = await raw(
-      head("PUT", "/p/f", "Content-Length: 5\r\nExpect: 100-continue\r\n"),
-    );
+    const { socket: good, heard: told } = raw(head("PUT", "/p/f", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     await until("the go-ahead", () => told() === "HTTP/1.1 100 Continue\r\n\r\n", 5000, 2);
     good.write("12345");
     await until("the answer", () => told().includes("HTTP/1.1 201 "), 5000, 2);
@@ -297,7 +210,7 @@ describe("a connection on which nothing comes or goes", () => {
   function silentStream(): { readonly client: Duplex; readonly passTime: () => void; readonly limits: number[] } {
     const [client, stream] = duplexPair();
     const limits: number[] = [];
-    server.connect(Object.assign(stream, { setTimeout: (ms: number) => limits.push(ms) }));
+    served.server.connect(Object.assign(stream, { setTimeout: (ms: number) => limits.push(ms) }));
     client.on("error", () => {});
     return { client, passTime: () => void stream.emit("timeout"), limits };
   }
@@ -319,7 +232,7 @@ describe("a connection on which nothing comes or goes", () => {
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 201 /);
     expect(readFileSync(dir.join("p/e/f"), "utf8")).toBe("f");
     passTime();
-    await until("it to be closed", () => server.connections === 0, 5000, 2);
+    await until("it to be closed", () => served.server.connections === 0, 5000, 2);
   });
 
   test.each([
@@ -334,7 +247,7 @@ describe("a connection on which nothing comes or goes", () => {
     // Until it waits for the client, time that passes is the server's own.
     const isClosed = (): boolean => {
       passTime();
-      return server.connections === 0;
+      return served.server.connections === 0;
     };
     await until("it to be closed", isClosed, 5000, 20);
     client.destroy();
@@ -344,7 +257,7 @@ describe("a connection on which nothing comes or goes", () => {
 test.each(["PROPFIND", "PROPPATCH", "LOCK", "MKCOL"])(
   "%s, whose body is small, has its go-ahead as soon as it may ask at all",
   async (method) => {
-    const { socket, heard } = await raw(head(method, "/p/new", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    const { socket, heard } = raw(head(method, "/p/new", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     await until("the go-ahead", () => heard().startsWith("HTTP/1.1 100 Continue\r\n\r\n"), 5000, 2);
     socket.write("12345");
     await until("the answer", () => /HTTP\/1\.1 4\d\d /.test(heard()), 5000, 2);
@@ -358,7 +271,7 @@ describe("what is written", () => {
     async (has) => {
       hasUnnamed = has;
       writeFileSync(dir.join("p/f"), "old", { mode: 0o640 });
-      const { socket } = await raw(`${head("PUT", "/p/f", "Content-Length: 1000\r\n")}half`);
+      const { socket } = raw(`${head("PUT", "/p/f", "Content-Length: 1000\r\n")}half`);
       await until("what has come", () => openFiles().length === 1, 5000, 2);
       expect(parts()).toHaveLength(hasUnnamed ? 0 : 1);
       socket.destroy();
@@ -437,7 +350,7 @@ describe("what is written", () => {
   test("what the disk has no room for is told, while the client is still sending; the old one stays", async () => {
     writeFileSync(dir.join("p/f"), "old");
     isDiskFull = true;
-    const { socket, heard } = await raw(head("PUT", "/p/f", "Content-Length: 100000000\r\n"));
+    const { socket, heard } = raw(head("PUT", "/p/f", "Content-Length: 100000000\r\n"));
     socket.write(Buffer.alloc(3 * 1024 * 1024));
     await until("the answer", () => heard().includes("\r\n\r\n"), 5000, 2);
     expect(heard()).toMatch(/^HTTP\/1\.1 507 /);
@@ -466,7 +379,7 @@ describe("what is written", () => {
     const found = await ask("PROPFIND", "/p/f", { headers: { Depth: "0" } });
     expect(found.text).toContain("me &#38; I");
     expect(found.text).toContain(token.slice(1, -1));
-    clock.advance(60_000);
+    served.clock.advance(60_000);
     expect(await put({})).toBe(204);
   });
 });
@@ -486,7 +399,7 @@ describe("what is read", () => {
 
   test("a file that shrinks while it is sent breaks the connection, and is not filled up", async () => {
     writeFileSync(dir.join("p/f"), Buffer.alloc(64 * 1024 * 1024));
-    const { socket, heard } = await raw(head("GET", "/p/f", ""));
+    const { socket, heard } = raw(head("GET", "/p/f", ""));
     socket.pause();
     await until("it to begin", () => socket.bytesRead > 0, 5000, 2);
     truncateSync(dir.join("p/f"), 1000);
@@ -500,7 +413,7 @@ describe("what is read", () => {
     for (let n = 0; n < 1500; n++) writeFileSync(dir.join(`p/${n}${"x".repeat(200)}`), "");
     await ask("GET", "/");
     for (let n = 0; n < 20; n++) {
-      const { socket } = await raw(head("GET", "/p/", ""));
+      const { socket } = raw(head("GET", "/p/", ""));
       await once(socket, "readable");
       socket.destroy();
     }
@@ -513,11 +426,11 @@ describe("what is read", () => {
     await ask("GET", "/");
     const before = open();
     for (let n = 0; n < 20; n++) {
-      const { socket } = await raw(head("GET", "/p/f", ""));
+      const { socket } = raw(head("GET", "/p/f", ""));
       await once(socket, "readable");
       socket.destroy();
     }
-    await until("all to be closed", () => server.connections <= 1 && open() <= before, 5000, 5);
+    await until("all to be closed", () => served.server.connections <= 1 && open() <= before, 5000, 5);
     expect((await ask("HEAD", "/p/f")).headers["content-length"]).toBe(String(64 * 1024 * 1024));
   });
 });

@@ -1,0 +1,277 @@
+// What a client takes for granted when it changes something, and what happens to that while the change is on its way.
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import type { OutgoingHttpHeaders } from "node:http";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { until } from "../../../integration/peers/until.ts";
+import { closed, head, type RawClient, ServedFolder } from "./served-folder.ts";
+
+/** Called before a file is copied, and waited for. */
+let beforeCopy: () => Promise<void>;
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  return {
+    ...real,
+    copyFile: async (...args: Parameters<typeof real.copyFile>) => {
+      await beforeCopy();
+      await real.copyFile(...args);
+    },
+  };
+});
+
+const LOCK = `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>`;
+const CHANGE = `<propertyupdate xmlns="DAV:"><set><prop><x xmlns="u:">1</x></prop></set></propertyupdate>`;
+
+let served: ServedFolder;
+
+beforeEach(async () => {
+  beforeCopy = async () => {};
+  served = await ServedFolder.start();
+});
+
+afterEach(() => served[Symbol.dispose]());
+
+const inside = (name: string): string => served.dir.join(`p/${name}`);
+const content = (name: string): string => readFileSync(inside(name), "utf8");
+const put = (name: string, text: string): void => writeFileSync(inside(name), text);
+
+async function status(method: string, path: string, headers: OutgoingHttpHeaders = {}, body = ""): Promise<number> {
+  return (await served.ask(method, path, { headers, body })).status;
+}
+
+async function etag(path: string): Promise<string> {
+  return (await served.ask("HEAD", path)).headers.etag as string;
+}
+
+/** Half of a file of 8 bytes is there; the rest is to come. */
+async function beginPut(path: string, headers = ""): Promise<RawClient> {
+  const expecting = `Content-Length: 8\r\nExpect: 100-continue\r\n${headers}`;
+  const client = served.raw(head("PUT", path, expecting));
+  await until("the go-ahead", () => client.heard().includes(" 100 "), 5000, 2);
+  client.socket.write("half");
+  return client;
+}
+
+async function endPut({ socket, heard }: RawClient): Promise<number> {
+  socket.write("rest");
+  await until("the answer", () => /HTTP\/1\.1 [2-5]\d\d/.test(heard().replace(" 100 ", "")), 5000, 2);
+  socket.destroy();
+  return Number(/HTTP\/1\.1 ([2-5]\d\d)/.exec(heard())?.[1]);
+}
+
+/** Of what was on its way. */
+function left(): string[] {
+  const notes = served.dir.join("notes");
+  return [...served.parts(), ...(existsSync(notes) ? readdirSync(notes) : [])];
+}
+
+describe("what comes to be meanwhile", () => {
+  test("is not replaced by a file that was to be new", async () => {
+    const client = await beginPut("/p/f", "If-None-Match: *\r\n");
+    put("f", "another's");
+    expect(await endPut(client)).toBe(412);
+    expect(content("f")).toBe("another's");
+    expect(await endPut(await beginPut("/p/g", "If-None-Match: *\r\n"))).toBe(201);
+    expect(content("g")).toBe("halfrest");
+    expect(served.parts()).toEqual([]);
+  });
+
+  test("is not replaced by a file that was to take the place of another", async () => {
+    put("f", "old");
+    const first = await beginPut("/p/f", `If-Match: ${await etag("/p/f")}\r\n`);
+    put("f", "changed");
+    utimesSync(inside("f"), 1, 1);
+    expect(await endPut(first)).toBe(412);
+    expect(content("f")).toBe("changed");
+    expect(await endPut(await beginPut("/p/f", `If-Match: ${await etag("/p/f")}\r\n`))).toBe(204);
+    expect(content("f")).toBe("halfrest");
+  });
+
+  test("is not replaced by a file when it is a folder", async () => {
+    const client = await beginPut("/p/f");
+    mkdirSync(inside("f"));
+    expect(await endPut(client)).toBe(405);
+    expect(readdirSync(inside("f"))).toEqual([]);
+  });
+
+  test.each([
+    ["file", "f"],
+    ["folder", "d"],
+  ])("is not replaced by the copy of a %s that is to replace nothing", async (_, from) => {
+    put("f", "new");
+    mkdirSync(inside("d"));
+    put("d/inside", "new");
+    beforeCopy = async () => put("to", "another's");
+    expect(await status("COPY", `/p/${from}`, { Destination: "/p/to", Overwrite: "F" })).toBe(412);
+    expect(content("to")).toBe("another's");
+    expect(await status("COPY", `/p/${from}`, { Destination: "/p/free", Overwrite: "F" })).toBe(201);
+    expect(content(from === "f" ? "free" : "free/inside")).toBe("new");
+    expect(left()).toEqual([]);
+  });
+
+  test("what is to replace nothing is moved where nothing is, and only there", async () => {
+    for (const name of ["d", "full"]) mkdirSync(inside(name));
+    for (const name of ["f", "d/inside", "full/inside"]) put(name, name);
+    for (const name of ["f", "d"]) {
+      expect(await status("MOVE", `/p/${name}`, { Destination: "/p/full", Overwrite: "F" })).toBe(412);
+      expect(await status("MOVE", `/p/${name}`, { Destination: `/p/${name}2`, Overwrite: "F" })).toBe(201);
+    }
+    expect(readdirSync(inside("")).sort()).toEqual(["d2", "f2", "full"]);
+    expect([content("f2"), content("d2/inside"), content("full/inside")]).toEqual(["f", "d/inside", "full/inside"]);
+  });
+
+  test("a lock that somebody takes is heeded, and who has it is let in", async () => {
+    const client = await beginPut("/p/f");
+    const { headers } = await served.ask("LOCK", "/p/f", { body: LOCK });
+    expect(await endPut(client)).toBe(423);
+    expect(content("f")).toBe("");
+    expect(await endPut(await beginPut("/p/f", `If: (${headers["lock-token"]})\r\n`))).toBe(204);
+    put("from", "new");
+    beforeCopy = async () => void (await served.ask("LOCK", "/p/to", { body: LOCK }));
+    expect(await status("COPY", "/p/from", { Destination: "/p/to" })).toBe(423);
+    expect(content("to")).toBe("");
+    expect(served.parts()).toEqual([]);
+  });
+});
+
+test("a folder is there until the file that takes its place is whole", async () => {
+  put("f", "new");
+  mkdirSync(inside("d"));
+  put("d/mine", "old");
+  let seen = "";
+  beforeCopy = async () => {
+    seen = content("d/mine");
+  };
+  expect(await status("COPY", "/p/f", { Destination: "/p/d" })).toBe(204);
+  expect([seen, content("d")]).toEqual(["old", "new"]);
+  expect(left()).toEqual([]);
+});
+
+describe("conditions of what is to be changed", () => {
+  test.each([
+    ["DELETE", {}, 204],
+    ["MOVE", { Destination: "/p/to" }, 201],
+    ["COPY", { Destination: "/p/to" }, 201],
+    ["PROPPATCH", {}, 207],
+  ] as const)("%s", async (method, headers, done) => {
+    put("f", "f");
+    utimesSync(inside("f"), 1000, 1000);
+    const body = method === "PROPPATCH" ? CHANGE : "";
+    const tag = await etag("/p/f");
+    for (const condition of [
+      { "If-Match": '"another"' },
+      { "If-None-Match": `"another", ${tag}` },
+      { "If-Unmodified-Since": new Date(999_000).toUTCString() },
+    ])
+      expect(await status(method, "/p/f", { ...headers, ...condition }, body)).toBe(412);
+    expect(readdirSync(inside(""))).toEqual(["f"]);
+    expect((await served.ask("PROPFIND", "/p/f", { headers: { Depth: "0" } })).text).not.toContain("u:");
+    const holds = { "If-Match": tag, "If-None-Match": '"another"' };
+    expect(await status(method, "/p/f", { ...headers, ...holds }, body)).toBe(done);
+  });
+
+  test("a link has the tag of what it leads to; what is not there has none", async () => {
+    put("f", "f");
+    symlinkSync("f", inside("link"));
+    symlinkSync("none", inside("nowhere"));
+    expect(await status("DELETE", "/p/link", { "If-Match": await etag("/p/f") })).toBe(204);
+    expect(await status("DELETE", "/p/nowhere", { "If-Match": "*" })).toBe(412);
+    expect(await status("DELETE", "/p/nowhere", { "If-None-Match": "*" })).toBe(204);
+    expect(await status("DELETE", "/p/none", { "If-Match": "*" })).toBe(404);
+  });
+
+  test("in an If header, what is elsewhere or nobody's business holds nothing, and spoils no other list", async () => {
+    put("f", "f");
+    const lists = ['<http://elsewhere/p/f> (["x"])', '<http://localhost/p/.hidden> (["x"])', '<mailto:a@b> (["x"])'];
+    for (const list of lists) {
+      expect(await status("PUT", "/p/f", { If: list }, "x")).toBe(412);
+      expect(await status("PUT", "/p/f", { If: `${list} </p/f> ([${await etag("/p/f")}])` }, "x")).toBe(204);
+    }
+  });
+});
+
+describe("several requests at once on a connection", () => {
+  test("are as if each had waited for the one before", async () => {
+    const large = "x".repeat(300_000);
+    const { socket, heard } = served.raw(
+      [
+        `${head("PUT", "/p/a", `Content-Length: ${large.length}\r\n`)}${large}`,
+        head("MOVE", "/p/a", "Destination: /p/b\r\n"),
+        head("MKCOL", "/p/d", ""),
+        head("COPY", "/p/b", "Destination: /p/d/c\r\n"),
+        head("DELETE", "/p/b", ""),
+        head("HEAD", "/p/d/c", ""),
+        head("GET", "/p/b", "Connection: close\r\n"),
+      ].join(""),
+    );
+    await closed(socket);
+    const statuses = [...heard().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code]) => Number(code));
+    expect(statuses).toEqual([201, 201, 201, 201, 204, 200, 404]);
+    expect(heard()).toContain("Content-Length: 300000\r\n");
+  });
+
+  test("what follows one after which the connection ends is not done", async () => {
+    put("f", "f");
+    const client = served.raw(`${head("PUT", "/p/none/f", "Content-Length: 8\r\n")}half`);
+    await until("the refusal", () => client.heard().includes(" 409 "), 5000, 2);
+    expect(client.heard()).toContain("Connection: close\r\n");
+    client.socket.write(`rest${head("DELETE", "/p/f", "")}`);
+    await closed(client.socket);
+    expect((await served.ask("GET", "/p/f")).status).toBe(200);
+  });
+});
+
+describe("the form of a request", () => {
+  test("a whole URL is served, and it is the server that it names that is judged", async () => {
+    put("f", "f");
+    const { port } = served;
+    expect((await served.ask("GET", `http://localhost:${port}/p/f`)).text).toBe("f");
+    expect(await status("GET", "http://evil.example/p/f", { Host: `localhost:${port}` })).toBe(403);
+    const destination = { Host: "elsewhere", Destination: `http://127.0.0.1:${port}/p/g` };
+    expect(await status("MOVE", `http://127.0.0.1:${port}/p/f`, destination)).toBe(201);
+    expect(content("g")).toBe("f");
+  });
+
+  test("a folder's slash is added to its path alone, and leads to this server", async () => {
+    mkdirSync(inside("d ä"));
+    for (const path of ["/p/d%20%C3%A4", "//p/d%20%C3%A4", "/p/d%20%C3%A4?a=/"])
+      expect((await served.ask("GET", path)).headers.location).toBe("/p/d%20%C3%A4/");
+    expect(await status("GET", "/p/d%20%C3%A4/?a=b")).toBe(200);
+  });
+
+  test("a head of more than 64 KiB, and noise, are told so", async () => {
+    const long = served.raw(head("GET", "/p/", `X: ${"x".repeat(70_000)}\r\n`));
+    await until("the answer", () => long.heard().startsWith("HTTP/1.1 431 "), 5000, 2);
+    const noise = served.raw("noise\r\n\r\n");
+    await until("the answer", () => noise.heard().startsWith("HTTP/1.1 400 "), 5000, 2);
+    await Promise.all([long, noise].map(({ socket }) => closed(socket)));
+  });
+
+  test("a folder that is not shared cannot be locked; those that are can", async () => {
+    expect(await status("LOCK", "/q", {}, LOCK)).toBe(404);
+    expect(await status("LOCK", "/p", {}, LOCK)).toBe(200);
+  });
+
+  test("the depth of a file is of no concern; a folder is not removed without what is in it", async () => {
+    put("f", "f");
+    mkdirSync(inside("d"));
+    expect(await status("DELETE", "/p/f", { Depth: "0" })).toBe(204);
+    expect(await status("DELETE", "/p/d", { Depth: "0" })).toBe(400);
+    expect([existsSync(inside("f")), lstatSync(inside("d")).isDirectory()]).toEqual([false, true]);
+  });
+
+  test("a folder that is moved into itself by way of a link is refused", async () => {
+    for (const name of ["d", "d/e"]) mkdirSync(inside(name));
+    symlinkSync("d", inside("link"));
+    expect(await status("MOVE", "/p/d", { Destination: "/p/link/e/d" })).toBe(403);
+    expect(lstatSync(inside("d/e")).isDirectory()).toBe(true);
+  });
+});
