@@ -14,7 +14,7 @@ import type { PassingPlaces } from "./passing-places.ts";
 import { checkConditions, isConditional } from "./preconditions.ts";
 import { activeLock, XML_TYPE } from "./properties.ts";
 import { isWithin, keyOf, type SharePath } from "./share-path.ts";
-import type { Place, SharedTree } from "./shared-tree.ts";
+import { type Place, type SharedTree, statsAt } from "./shared-tree.ts";
 
 const MAX_LOCK_BYTES = 64 * 1024;
 const MAX_OWNER_CHARACTERS = 4096;
@@ -125,7 +125,7 @@ async function carry(carriage: Carriage, parts: ChangeParts): Promise<void> {
     const isFolder = source.stats?.isDirectory() === true;
     try {
       const put = (): Promise<void> => renamed(source.path, target.path, mustBeNew);
-      return await settle(target, { isFolder, put }, parts.passing);
+      return await settle(carriage, { isFolder, put }, parts.passing);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
       // What is hidden in a folder is not copied, and would be lost with it.
@@ -135,18 +135,24 @@ async function carry(carriage: Carriage, parts: ChangeParts): Promise<void> {
   // All that takes time comes before anything is taken out of the way.
   await using copy = await copyOf(carriage, parts);
   carriage.mayStill();
-  await settle(target, copy, parts.passing);
+  await settle(carriage, copy, parts.passing);
   if (isMove) await unlink(source.path);
 }
+
 interface Arrival {
   readonly isFolder: boolean;
   /** In one step. */
   readonly put: () => Promise<void>;
 }
 
-async function settle(target: Place, { isFolder, put }: Arrival, passing: PassingPlaces): Promise<void> {
+async function settle(
+  { target, mustBeNew }: Carriage,
+  { isFolder, put }: Arrival,
+  passing: PassingPlaces,
+): Promise<void> {
+  const stats = await statsAt(target.path);
   // A file takes another's place by itself.
-  const isOneStep = target.stats === undefined || !(isFolder || target.stats.isDirectory());
+  const isOneStep = mustBeNew || stats === undefined || !(isFolder || stats.isDirectory());
   await (isOneStep ? put() : inPlaceOf(target, put, passing));
 }
 

@@ -26,6 +26,7 @@ export class ConnectionOwners implements Disposable {
   readonly #long = new Set<string>();
   readonly #spelled = new Map<string, string>();
   #buffer: Buffer | undefined;
+  #isOver = false;
 
   constructor(lists: readonly string[] = LISTS) {
     this.#lists = lists;
@@ -42,6 +43,7 @@ export class ConnectionOwners implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
     this.#descriptors.clear();
   }
@@ -57,6 +59,8 @@ export class ConnectionOwners implements Disposable {
   }
 
   async #uidIn(list: string, pairs: readonly string[]): Promise<number | undefined> {
+    // What was opened now, nobody would close.
+    if (this.#isOver) return undefined;
     try {
       const short = this.#long.has(list) ? "too-long" : this.#uidInShort(list, pairs);
       if (short !== "too-long") return short;

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -114,6 +115,18 @@ describe("what comes to be meanwhile", () => {
     expect(content("to")).toBe("another's");
     expect(await status("COPY", `/p/${from}`, { Destination: "/p/free", Overwrite: "F" })).toBe(201);
     expect(content(from === "f" ? "free" : "free/inside")).toBe("new");
+    expect(left()).toEqual([]);
+  });
+
+  test("is replaced where that was asked for, and what has gone is not missed", async () => {
+    for (const name of ["d", "gone"]) mkdirSync(inside(name));
+    put("d/inside", "new");
+    beforeCopy = async () => put("to", "another's");
+    expect(await status("COPY", "/p/d", { Destination: "/p/to" })).toBe(201);
+    expect(content("to/inside")).toBe("new");
+    beforeCopy = async () => rmdirSync(inside("gone"));
+    expect(await status("COPY", "/p/d", { Destination: "/p/gone" })).toBe(204);
+    expect(content("gone/inside")).toBe("new");
     expect(left()).toEqual([]);
   });
 

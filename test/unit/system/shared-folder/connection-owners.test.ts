@@ -1,5 +1,5 @@
 // Whose connection it is, as the kernel's list of sockets says it.
-import { writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ConnectionOwners } from "../../../../src/system/shared-folder/connection-owners.ts";
@@ -85,4 +85,20 @@ test("each of many real connections is found, wherever the kernel's pages cut it
     expect(await owners.ownerOf({ address: "127.0.0.1", port: localPort }, own)).toBe(process.getuid?.());
   for (const client of clients) client.destroy();
   server.close();
+});
+
+test("a look-up that goes on while it is disposed of leaves no list open", async () => {
+  const endpoint = { address: "127.0.0.1", port: 1 };
+  const open = (): number =>
+    readdirSync("/proc/self/fd").filter(
+      (fd) => existsSync(`/proc/self/fd/${fd}`) && readlinkSync(`/proc/self/fd/${fd}`) === dir.join("tcp6"),
+    ).length;
+  // The first list is so long that it is read by and by.
+  writeFileSync(dir.join("tcp"), HEAD + line(PEER, OWN, "01", 1, 11).repeat(2000));
+  writeFileSync(dir.join("tcp6"), HEAD);
+  const owners = new ConnectionOwners([dir.join("tcp"), dir.join("tcp6")]);
+  const owner = owners.ownerOf(endpoint, endpoint);
+  owners[Symbol.dispose]();
+  expect(await owner).toBeUndefined();
+  expect(open()).toBe(0);
 });
