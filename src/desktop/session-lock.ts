@@ -1,8 +1,8 @@
 // One agent for a session: the first holds a socket in the user's runtime folder; it is free again when its process is gone.
-import { rm } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { BackendError } from "../support/errors.ts";
+import { connectedTo, removeDeadSocket } from "../support/dead-socket.ts";
+import { BackendError, describeError } from "../support/errors.ts";
 
 export type SessionLock =
   | { readonly kind: "ours"; readonly lock: AsyncDisposable }
@@ -15,10 +15,13 @@ export async function lockSession(folder: string, name: string): Promise<Session
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const lock = await listenAlone(path);
     if (lock !== undefined) return { kind: "ours", lock };
-    const holder = await connected(path);
-    if (holder !== undefined) return { kind: "taken", released: (signal) => closed(holder, signal) };
-    // Left behind by one that was killed.
-    await rm(path, { force: true });
+    try {
+      const holder = await connectedTo(path);
+      if (holder !== undefined) return { kind: "taken", released: (signal) => closed(holder, signal) };
+      await removeDeadSocket(path);
+    } catch (error) {
+      throw failed(path, error);
+    }
   }
   throw new BackendError("socket.failed", `${path}: others take it again and again`);
 }
@@ -40,18 +43,14 @@ function listenAlone(path: string): Promise<AsyncDisposable | undefined> {
   return new Promise((resolve, reject) => {
     server.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EADDRINUSE") resolve(undefined);
-      else reject(new BackendError("socket.failed", `${path}: ${error.message}`, { cause: error }));
+      else reject(failed(path, error));
     });
     server.listen({ path }, () => resolve({ [Symbol.asyncDispose]: release }));
   });
 }
 
-function connected(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.on("connect", () => resolve(socket));
-    socket.on("error", () => resolve(undefined));
-  });
+function failed(path: string, error: unknown): BackendError {
+  return new BackendError("socket.failed", `${path}: ${describeError(error)}`, { cause: error });
 }
 
 function closed(holder: Socket, signal: AbortSignal): Promise<void> {

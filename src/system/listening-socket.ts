@@ -1,7 +1,8 @@
 // A unix socket that others connect to: made by us, or by systemd before we were started.
-import { chmod, lstat, mkdir, rm } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { chmod, lstat, mkdir } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { connectedTo, removeDeadSocket } from "../support/dead-socket.ts";
 import { BackendError } from "../support/errors.ts";
 
 /** Everybody may knock; who may come in is decided by who they are. */
@@ -41,26 +42,13 @@ async function makeRoom(path: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     const found = await lstat(path).catch(() => undefined);
     if (found?.isSocket() === false) throw new BackendError("socket.failed", `${path}: something else is there`);
-    if (await isAnswered(path)) throw new BackendError("socket.in-use", `${path}: another process listens there`);
-    // Left behind by one that could not clean up.
-    await rm(path, { force: true });
+    const other = await connectedTo(path);
+    other?.destroy();
+    if (other !== undefined) throw new BackendError("socket.in-use", `${path}: another process listens there`);
+    await removeDeadSocket(path);
   } catch (error) {
     throw failed(path, error);
   }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const probe = connect({ path });
-    probe.on("connect", () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
-      else reject(error);
-    });
-  });
 }
 
 function listening(server: Server, path: string, listen: () => void): Promise<void> {
