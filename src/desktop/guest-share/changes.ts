@@ -4,7 +4,7 @@ import { type BigIntStats, constants } from "node:fs";
 import { copyFile, type FileHandle, mkdir, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { openDraft } from "../draft-file.ts";
 import { renameIfFree } from "../rename-if-free.ts";
-import { asDavError, DavError } from "./dav-error.ts";
+import { DavError } from "./dav-error.ts";
 import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav-locks.ts";
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
@@ -55,17 +55,8 @@ export async function remove(exchange: Exchange, parts: ChangeParts): Promise<vo
   response.writeHead(204).end();
 }
 
-/** The conditions of the request, of what it is for: a link is what it leads to, as for whoever reads it. */
 async function checkSource({ request, path }: Exchange, tree: SharedTree): Promise<void> {
-  if (!isConditional(request.headers)) return;
-  let stats: BigIntStats | undefined;
-  try {
-    await using handle = await tree.open(path);
-    stats = await handle.stat({ bigint: true });
-  } catch (error) {
-    asDavError(error);
-  }
-  checkConditions(request.headers, stats);
+  if (isConditional(request.headers)) checkConditions(request.headers, await tree.stats(path));
 }
 
 export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<void> {

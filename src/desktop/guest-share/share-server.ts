@@ -239,20 +239,11 @@ export class ShareServer implements Disposable {
       // Of what is not here nothing is known.
       if (path === undefined) return { tokens: new Set(), etag: "" };
       const tokens = new Set(this.#parts.locks.covering(path).map(({ token }) => token));
-      return { tokens, etag: await this.#etag(path) };
+      const stats = await this.#parts.tree.stats(path);
+      return { tokens, etag: stats === undefined ? "" : etagOf(stats) };
     });
     if (!holds) throw new DavError(412, "it is not as the client thinks");
     return submittedTokens(lists);
-  }
-
-  async #etag(path: Exchange["path"]): Promise<string> {
-    try {
-      await using handle = await this.#parts.tree.open(path);
-      return etagOf(await handle.stat({ bigint: true }));
-    } catch (error) {
-      asDavError(error);
-      return "";
-    }
   }
 
   async #isAllowed({ headers }: IncomingMessage, response: ServerResponse): Promise<boolean> {

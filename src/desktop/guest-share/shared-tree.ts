@@ -5,7 +5,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readlink, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { DraftFolder } from "../draft-file.ts";
-import { DavError } from "./dav-error.ts";
+import { asDavError, DavError } from "./dav-error.ts";
 import { isHidden, type SharePath } from "./share-path.ts";
 
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -57,6 +57,18 @@ export class SharedTree {
     } catch (error) {
       await handle.close();
       throw error;
+    }
+  }
+
+  /** Of what whoever reads it gets: a link's are those of what it leads to. Undefined: there is nothing to be had. */
+  async stats(path: SharePath): Promise<BigIntStats | undefined> {
+    try {
+      await using handle = await this.open(path);
+      return await handle.stat({ bigint: true });
+    } catch (error) {
+      // What is no refusal is thrown on.
+      asDavError(error);
+      return undefined;
     }
   }
 
