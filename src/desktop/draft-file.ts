@@ -46,6 +46,7 @@ async function unnamedDraft(folder: DraftFolder, mode: number): Promise<DraftFil
     handle,
     name: async (text) => name(folder.fd, text),
     replace: async (text) => {
+      if (name(folder.fd, text)) return;
       const hidden = await newHiddenName();
       name(folder.fd, hidden);
       await renameOver(`${folder.path}/${hidden}`, `${folder.path}/${text}`);
@@ -99,7 +100,7 @@ async function renameOver(from: string, to: string): Promise<void> {
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const path = `${folder}/${name}`;
-    const maker = await makerOf(name);
+    const maker = await makerOf(name, "part");
     const isLeft = maker === "dead" || (maker === "unknown" && (await isStale(path).catch(() => false)));
     // Another draft may be clearing away the same one.
     if (isLeft) await unlink(path).catch(() => {});

@@ -1,7 +1,10 @@
 // Whose something is that a process has left on the disk: pids are given anew, after a start of the machine above all.
 import { readFile } from "node:fs/promises";
 
-const hiddenName = /^\.tsvdagent-([0-9a-f]+)-(\d+)-[0-9a-f-]+\.part$/;
+const hiddenName = /^\.tsvdagent-([0-9a-f]+)-(\d+)-[0-9a-f-]+\.(part|aside)$/;
+
+/** "part": on its way in, and nobody's yet. "aside": the user's own, which is to come back. */
+export type Hidden = "part" | "aside";
 
 /** The first letters of this start's number; hexadecimal. */
 export async function bootId(): Promise<string> {
@@ -18,16 +21,16 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Of something that is on its way to the disk; nobody else's. */
-export async function newHiddenName(): Promise<string> {
+/** Nobody else's. */
+export async function newHiddenName(kind: Hidden = "part"): Promise<string> {
   const { randomUUID } = await import("node:crypto");
-  return `.tsvdagent-${await bootId()}-${process.pid}-${randomUUID()}.part`;
+  return `.tsvdagent-${await bootId()}-${process.pid}-${randomUUID()}.${kind}`;
 }
 
-/** Whose hidden name that is; "unknown": of another start of the machine, or of another machine. Undefined: it is none. */
-export async function makerOf(name: string): Promise<"alive" | "dead" | "unknown" | undefined> {
-  const [, boot, pid] = hiddenName.exec(name) ?? [];
-  if (pid === undefined) return undefined;
+/** Whose hidden name that is; "unknown": of another start of the machine, or of another machine. Undefined: it is none of that kind. */
+export async function makerOf(name: string, wanted: Hidden): Promise<"alive" | "dead" | "unknown" | undefined> {
+  const [, boot, pid, kind] = hiddenName.exec(name) ?? [];
+  if (pid === undefined || kind !== wanted) return undefined;
   if (boot !== (await bootId())) return "unknown";
   return isAlive(Number(pid)) ? "alive" : "dead";
 }

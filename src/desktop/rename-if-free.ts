@@ -1,37 +1,60 @@
 // A name is taken only if nothing has it, on every file system: not each has hard links, or a rename that replaces nothing.
 import { constants } from "node:fs";
-import { lstat, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
+import { link, lstat, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 /** Of the empty file or folder that holds the name, for an instant. */
 const MODE = 0o600;
 const FOLDER_MODE = 0o700;
+/** What a file system says that has no hard links, or no more of them. */
+const NO_LINKS = ["EPERM", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 /** Renames a file, link or folder. False: something has that name, and `from` is where it was. Throws what Node throws. */
 export async function renameIfFree(from: string, to: string): Promise<boolean> {
-  const isFolder = (await lstat(from)).isDirectory();
   try {
-    // Something empty of ours takes the name first, for that is all that the rename then replaces.
-    await (isFolder ? mkdir(to, FOLDER_MODE) : takeName(to));
-  } catch (error) {
-    if (isTaken(error)) return false;
-    throw error;
-  }
-  try {
-    await rename(from, to);
+    await ((await lstat(from)).isDirectory() ? renameFolder(from, to) : renameFile(from, to));
     return true;
   } catch (error) {
-    await (isFolder ? rmdir(to) : unlink(to)).catch(() => {});
-    // Somebody has put something into the folder meanwhile.
-    if (isTaken(error)) return false;
+    if (["EEXIST", "ENOTEMPTY"].includes(codeOf(error))) return false;
     throw error;
   }
 }
 
-async function takeName(path: string): Promise<void> {
-  await (await open(path, NEW_FILE, MODE)).close();
+async function renameFile(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!NO_LINKS.includes(codeOf(error))) throw error;
+    return await renameOverEmpty(from, to);
+  }
+  await unlink(from);
 }
 
-function isTaken(error: unknown): boolean {
-  return ["EEXIST", "ENOTEMPTY"].includes((error as NodeJS.ErrnoException).code ?? "");
+/** Something empty of ours takes the name first, for that is all that the rename then replaces. */
+async function renameOverEmpty(from: string, to: string): Promise<void> {
+  const empty = await open(to, NEW_FILE, MODE);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const there = await lstat(to).catch(() => undefined);
+    if (there?.ino === (await empty.stat()).ino) await unlink(to);
+    throw error;
+  } finally {
+    await empty.close();
+  }
+}
+
+async function renameFolder(from: string, to: string): Promise<void> {
+  await mkdir(to, FOLDER_MODE);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    // Only if it is empty.
+    await rmdir(to).catch(() => {});
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "";
 }

@@ -1,7 +1,8 @@
 // MKCOL, DELETE, COPY, MOVE, LOCK and UNLOCK.
 
 import { type BigIntStats, constants } from "node:fs";
-import { copyFile, type FileHandle, mkdir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { access, copyFile, type FileHandle, mkdir, readlink, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { openDraft } from "../draft-file.ts";
 import { renameIfFree } from "../rename-if-free.ts";
 import { DavError } from "./dav-error.ts";
@@ -32,9 +33,9 @@ export async function makeFolder(exchange: Exchange, { tree, locks }: ChangePart
   const { request, response, path, tokens } = exchange;
   if ((await readBody(request, MAX_LOCK_BYTES).catch(() => [0])).length > 0)
     throw new DavError(415, "a folder is made without a body");
-  locks.check(path, tokens, { isMember: true });
   await using place = await tree.place(path);
   if (place.stats !== undefined) throw new DavError(405, "something is there already");
+  locks.check(path, tokens, { isMember: true });
   await mkdir(place.path);
   response.writeHead(201).end();
 }
@@ -46,8 +47,8 @@ export async function remove(exchange: Exchange, parts: ChangeParts): Promise<vo
   if (place.stats === undefined) throw new DavError(404, "there is no such thing");
   const isFolder = place.stats.isDirectory();
   if (isFolder && depth !== "infinity") throw new DavError(400, "all below is removed, too");
-  parts.locks.check(path, tokens, { isDeep: true, isMember: true });
   await checkSource(exchange, parts.tree);
+  parts.locks.check(path, tokens, { isDeep: true, isMember: true });
   if (isFolder) await rm(place.path, { recursive: true });
   else await unlink(place.path);
   parts.locks.forget(path);
@@ -63,28 +64,33 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   const { request, response, path, tokens } = exchange;
   const { tree, locks, dead } = parts;
   const isMove = request.method === "MOVE";
-  const to = pathOnThisServer(request.headers.destination as string | undefined, exchange);
+  const to = pathOnThisServer(request.headers.destination as string | undefined, exchange.host);
   const overwrite = (request.headers.overwrite as string | undefined)?.toUpperCase() ?? "T";
   if (overwrite !== "T" && overwrite !== "F") throw new DavError(400, "Overwrite is T or F");
   const depth = depthOf(exchange, "infinity");
   if (depth === "1" || (isMove && depth !== "infinity")) throw new DavError(400, "that depth has no meaning here");
   await using source = await tree.place(path);
   if (source.stats === undefined) throw new DavError(404, "there is no such thing");
-  if (keyOf(path) === keyOf(to)) throw new DavError(403, "it is there already");
-  if (isWithin(keyOf(path), keyOf(to)) && source.stats.isDirectory() && (isMove || depth === "infinity"))
-    throw new DavError(403, "a folder does not fit into itself");
-  if (isWithin(keyOf(to), keyOf(path))) throw new DavError(403, "what is around it cannot be replaced by it");
+  const isDeep = depth === "infinity";
+  checkApart(keyOf(path), keyOf(to), source.stats.isDirectory() && isDeep);
   await using target = await tree.place(to);
-  const mayStill = (): void => {
+  // By way of links, or of a folder that is shared twice, names that differ lead to the same.
+  const targetPath = await realPathOf(target);
+  checkApart(await realPathOf(source), targetPath, source.stats.isDirectory() && isDeep);
+  if (!isMove) checkApart(await tree.realPath(path), targetPath, isDeep);
+  await checkSource(exchange, tree);
+  const checkLocks = (): void => {
     if (isMove) locks.check(path, tokens, { isDeep: true, isMember: true });
     locks.check(to, tokens, { isDeep: true, isMember: true });
   };
-  mayStill();
-  await checkSource(exchange, tree);
+  checkLocks();
+  const mayStill = async (): Promise<void> => {
+    await exchange.stillHolds();
+    checkLocks();
+  };
   const isReplaced = target.stats !== undefined;
   const mustBeNew = overwrite === "F";
   if (isReplaced && mustBeNew) throw taken();
-  const isDeep = depth === "infinity";
   await carry({ source, target, path, isMove, isDeep, mustBeNew, mayStill }, parts);
   locks.forget(to);
   dead.forget(to);
@@ -96,6 +102,17 @@ export async function transfer(exchange: Exchange, parts: ChangeParts): Promise<
   response.writeHead(isReplaced ? 204 : 201).end();
 }
 
+/** Keys or absolute paths. `isWhole`: a folder with all that is in it. Throws a DavError 403. */
+function checkApart(from: string, to: string, isWhole: boolean): void {
+  if (from === to) throw new DavError(403, "it is there already");
+  if (isWhole && isWithin(from, to)) throw new DavError(403, "a folder does not fit into itself");
+  if (isWithin(to, from)) throw new DavError(403, "what is around it cannot be replaced by it");
+}
+
+async function realPathOf({ folder, name }: Place): Promise<string> {
+  return join(await readlink(folder.path), name);
+}
+
 interface Carriage {
   readonly source: Place;
   readonly target: Place;
@@ -105,8 +122,8 @@ interface Carriage {
   readonly isDeep: boolean;
   /** Nothing is to be replaced, not even what comes to be meanwhile. */
   readonly mustBeNew: boolean;
-  /** Throws where somebody has locked it meanwhile. */
-  readonly mayStill: () => void;
+  /** Throws where somebody has locked or changed meanwhile what was not to be. */
+  readonly mayStill: () => Promise<void>;
 }
 
 /** Whole or not at all: what is at the target now stays there, or comes back, when it fails. */
@@ -122,12 +139,22 @@ async function carry(carriage: Carriage, parts: ChangeParts): Promise<void> {
       // What is hidden in a folder is not copied, and would be lost with it.
       if (isFolder) throw new DavError(403, "a folder is not moved to another file system: copy it");
     }
+    // Before anything is done: it may lie on a drive that is read only.
+    await access(source.folder.path, constants.W_OK);
   }
   // All that takes time comes before anything is taken out of the way.
   await using copy = await copyOf(carriage, parts);
-  carriage.mayStill();
+  await carriage.mayStill();
   await settle(carriage, copy, parts.passing);
-  if (isMove) await unlink(source.path);
+  if (isMove) await removeMoved(source);
+}
+
+/** What was written to it while it was copied is nowhere else. */
+async function removeMoved({ path, stats }: Place): Promise<void> {
+  const now = await statsAt(path);
+  if (now?.mtimeNs !== stats?.mtimeNs || now?.size !== stats?.size || now?.ino !== stats?.ino)
+    throw new DavError(409, "it was changed while it was copied, and is still there");
+  await unlink(path);
 }
 
 interface Arrival {
@@ -137,13 +164,15 @@ interface Arrival {
 }
 
 async function settle(
-  { target, mustBeNew }: Carriage,
+  { source, target, mustBeNew }: Carriage,
   { isFolder, put }: Arrival,
   passing: PassingPlaces,
 ): Promise<void> {
   const stats = await statsAt(target.path);
+  // Where large and small letters are the same, it may be what is to be moved.
+  const isItself = stats?.ino === source.stats?.ino && stats?.dev === source.stats?.dev;
   // A file takes another's place by itself.
-  const isOneStep = mustBeNew || stats === undefined || !(isFolder || stats.isDirectory());
+  const isOneStep = mustBeNew || isItself || stats === undefined || !(isFolder || stats.isDirectory());
   await (isOneStep ? put() : inPlaceOf(target, put, passing));
 }
 
@@ -153,13 +182,11 @@ async function renamed(from: string, to: string, mustBeNew: boolean): Promise<vo
 }
 
 /** Ready beside the target. A link is copied as what it leads to. */
-async function copyOf(
-  { path, target, isDeep, mustBeNew }: Carriage,
-  { tree, passing }: ChangeParts,
-): Promise<Arrival & AsyncDisposable> {
+async function copyOf(carriage: Carriage, { tree, passing }: ChangeParts): Promise<Arrival & AsyncDisposable> {
+  const { path, target, isDeep, mustBeNew } = carriage;
   await using from = await tree.open(path);
   const stats = await from.stat();
-  if (!stats.isDirectory()) return await copyOfFile(from, stats.mode & 0o777, target, mustBeNew);
+  if (!stats.isDirectory()) return await copyOfFile(from, stats.mode & 0o777, carriage);
   const place = await passing.take(target.folder);
   const end = (): PromiseLike<void> => place[Symbol.asyncDispose]();
   try {
@@ -175,14 +202,15 @@ async function copyOf(
 async function copyOfFile(
   from: FileHandle,
   mode: number,
-  { folder, name }: Place,
-  mustBeNew: boolean,
+  { target: { folder, name }, isMove, mustBeNew }: Carriage,
 ): Promise<Arrival & AsyncDisposable> {
   // It is opened once more to be written, which a file that is read only does not suffer.
   const draft = await openDraft(folder, mode | 0o200);
   try {
     await copyFile(pathOf(from), pathOf(draft.handle), constants.COPYFILE_FICLONE);
     await draft.handle.chmod(mode);
+    // The only one, soon.
+    if (isMove) await draft.handle.sync();
   } catch (error) {
     await draft.discard();
     throw error;

@@ -27,6 +27,7 @@ export function asDavError(error: unknown): DavError {
     case "ELOOP":
     case "ENXIO":
     case "EBUSY":
+    case "EOPNOTSUPP":
     // A folder that is moved into itself by way of a link, or a name that the file system cannot have.
     case "EINVAL":
       return new DavError(403, "the file system does not allow it");

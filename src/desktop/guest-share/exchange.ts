@@ -1,6 +1,5 @@
 // One request and its answer, with what every method wants of them.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { nextDrain } from "../../support/next-drain.ts";
 import { DavError } from "./dav-error.ts";
 import { type SharePath, sharePath } from "./share-path.ts";
 
@@ -14,6 +13,8 @@ export interface Exchange {
   readonly isFolderUrl: boolean;
   /** Lock tokens that the client has named. */
   readonly tokens: ReadonlySet<string>;
+  /** Judges the If header once more, after what takes time. Throws a DavError 412. */
+  readonly stillHolds: () => Promise<void>;
 }
 
 /** The whole body. Throws a DavError 413. */
@@ -30,10 +31,27 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
 
 /** Resolves when the response takes more. Throws when nobody is there to take it. */
 export async function write(response: ServerResponse, piece: string | Uint8Array): Promise<void> {
-  if (response.destroyed) throw gone();
+  const isGone = (): boolean => response.destroyed || response.req.socket.destroyed;
+  if (isGone()) throw gone();
   if (response.write(piece)) return;
-  await nextDrain(response);
-  if (response.destroyed) throw gone();
+  await drained(response);
+  if (isGone()) throw gone();
+}
+
+/** Or the connection is closed: an answer that waits behind another is not told of that. */
+function drained(response: ServerResponse): Promise<void> {
+  const { socket } = response.req;
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      socket.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+    socket.on("close", done);
+  });
 }
 
 export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
@@ -60,12 +78,12 @@ export function targetOf({ url = "", headers }: IncomingMessage): RequestTarget 
 }
 
 /** The path of a URL on this server. Throws a DavError 502 for one on another, 400 for none. */
-export function pathOnThisServer(url: string | undefined, exchange: Exchange): SharePath {
+export function pathOnThisServer(url: string | undefined, host: string): SharePath {
   if (url === undefined) throw new DavError(400, "a Destination is missing");
   if (url.startsWith("/") && !url.startsWith("//")) return sharePath(url);
   const parts = partsOfUrl(url);
   if (parts === undefined) throw new DavError(400, "that is no URL");
-  if (parts.host.toLowerCase() !== exchange.host.toLowerCase()) throw new DavError(502, "that is another server");
+  if (parts.host.toLowerCase() !== host.toLowerCase()) throw new DavError(502, "that is another server");
   return sharePath(parts.path);
 }
 

@@ -72,7 +72,7 @@ async function* pieces(handle: FileHandle, start: number, end: number): AsyncGen
  * Returns whether there was one before.
  */
 export async function receiveFile(
-  { request, response }: Exchange,
+  { request, response, stillHolds }: Exchange,
   place: Place,
   mayChange: (stats: BigIntStats | undefined) => void,
 ): Promise<boolean> {
@@ -91,6 +91,7 @@ export async function receiveFile(
     // What the disk has no room for is told: the rest is heard until then, and goes nowhere.
     await writeBody(request.iterator({ destroyOnReturn: false }), draft.handle);
     // A body may take hours.
+    await stillHolds();
     const stats = await statsAt(place.path);
     judge(stats);
     if (stats !== undefined) await draft.handle.chmod(Number(stats.mode) & 0o777);

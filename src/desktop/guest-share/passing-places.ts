@@ -1,12 +1,15 @@
 // Hidden places in a shared folder, for a folder that is on its way in or out. Each is noted with the user's own state first,
 // so that what a killed process has left anywhere is found without a search at the next start: what was on its way in is
 // removed, and what was put aside comes back.
-import { chmod, lstat, mkdir, readdir, readlink, rename, rm, symlink, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { namesToTry } from "../../features/file-names.ts";
+import { describeError } from "../../support/errors.ts";
+import type { Log } from "../../support/log.ts";
 import type { DraftFolder } from "../draft-file.ts";
 import { makerOf, newHiddenName } from "../process-mark.ts";
 import { renameIfFree } from "../rename-if-free.ts";
+import { statsAt } from "./shared-tree.ts";
 
 /** Nothing is there at first; whatever is there when it is disposed of is removed. */
 export interface PassingPlace extends AsyncDisposable {
@@ -24,10 +27,12 @@ export interface PutAside extends AsyncDisposable {
 
 export class PassingPlaces {
   readonly #notes: string;
+  readonly #log: Log;
 
   /** The notes are links in this folder, which need not be there. */
-  constructor(notes: string) {
+  constructor(notes: string, log: Log) {
     this.#notes = notes;
+    this.#log = log;
   }
 
   async take(folder: DraftFolder): Promise<PassingPlace> {
@@ -40,10 +45,10 @@ export class PassingPlaces {
 
   /** Takes what has that name out of the way. Throws what Node throws. */
   async putAside(folder: DraftFolder, name: string): Promise<PutAside> {
-    const hidden = await newHiddenName();
+    const hidden = await newHiddenName("aside");
     const path = `${folder.path}/${hidden}`;
     const home = await readlink(folder.path);
-    const note = await this.#note(hidden, join(home, name));
+    const note = await this.#note(hidden, `${(await stat(folder.path)).ino}:${join(home, name)}`);
     try {
       await rename(`${folder.path}/${name}`, path);
     } catch (error) {
@@ -58,15 +63,28 @@ export class PassingPlaces {
         await this.#noteAnew(hidden, join(home, hidden)).catch(() => {});
       },
       [Symbol.asyncDispose]: () =>
-        (isReplaced ? clear(path, note) : bringBack(path, folder.path, name, note)).catch(() => {}),
+        isReplaced
+          ? clear(path, note).catch(() => {})
+          : this.#bringBack({ hidden, folder: folder.path, name, note, home }),
     };
+  }
+
+  async #bringBack({ home, ...place }: Away & { readonly home: string }): Promise<void> {
+    try {
+      await bringBack(place);
+    } catch (error) {
+      const where = `${join(home, place.hidden)}, until the agent starts again`;
+      this.#log.error(
+        `what was at ${join(home, place.name)} could not be put back, and is at ${where}: ${describeError(error)}`,
+      );
+    }
   }
 
   /** What processes that are no more have left; how much that was. What cannot be settled is tried again the next time. */
   async settleLeftovers(): Promise<number> {
     let count = 0;
     for (const name of await readdir(this.#notes).catch(() => [])) {
-      const maker = await makerOf(name);
+      const maker = (await makerOf(name, "part")) ?? (await makerOf(name, "aside"));
       if (maker === undefined || maker === "alive") continue;
       const note = join(this.#notes, name);
       const isSettled = await settle(name, note).then(
@@ -78,7 +96,10 @@ export class PassingPlaces {
     return count;
   }
 
-  /** Of what is hidden under that name: where it is, if it is to be removed; if it is to come back, where it belongs. */
+  /**
+   * Of what is hidden under that name: where it is, if it is to be removed; if it is to come back, the number of the folder that
+   * it is in, a colon, and where it belongs.
+   */
   async #note(name: string, place: string): Promise<string> {
     const note = join(this.#notes, name);
     await mkdir(this.#notes, { recursive: true, mode: 0o700 });
@@ -95,10 +116,15 @@ export class PassingPlaces {
 
 async function settle(name: string, note: string): Promise<void> {
   const place = await readlink(note);
-  const folder = dirname(place);
-  const hidden = join(folder, name);
-  if (basename(place) === name) return clear(hidden, note);
-  await bringBack(hidden, folder, basename(place), note);
+  const [, inode, home] = /^(\d+):(\/.+)$/s.exec(place) ?? [];
+  if (home === undefined) {
+    if (basename(place) !== name) throw new Error("it is no note of ours");
+    return clear(place, note);
+  }
+  const folder = dirname(home);
+  // The drive that it is on may be away, and its folder be another's, or empty.
+  if (String((await stat(folder)).ino) !== inode) throw new Error("its folder is not there");
+  await bringBack({ hidden: name, folder, name: basename(home), note });
 }
 
 async function clear(path: string, note: string): Promise<void> {
@@ -111,29 +137,29 @@ async function clear(path: string, note: string): Promise<void> {
   await unlink(note);
 }
 
-/** Folders that may not be written to keep what is in them, even from whom they belong to. */
-async function makeWritable(folder: string): Promise<void> {
-  if (!(await lstat(folder)).isDirectory()) return;
+/** Folders that may not be written to keep what is in them, even from whom they belong to. Not those of another drive. */
+async function makeWritable(folder: string, device?: number): Promise<void> {
+  const stats = await lstat(folder);
+  if (!stats.isDirectory() || (device !== undefined && stats.dev !== device)) return;
   await chmod(folder, 0o700);
   for (const entry of await readdir(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) await makeWritable(join(folder, entry.name));
+    if (entry.isDirectory()) await makeWritable(join(folder, entry.name), stats.dev);
+}
+
+interface Away {
+  /** Its name as long as it is put aside, and its own. */
+  readonly hidden: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly note: string;
 }
 
 /** Throws where it cannot: the note stays. */
-async function bringBack(hidden: string, folder: string, name: string, note: string): Promise<void> {
-  // Gone with what it was on, as a drive that is not mounted now: not over.
-  await lstat(folder);
-  if (!(await isThere(hidden))) return unlink(note);
-  for (const free of namesToTry(name)) if (await renameIfFree(hidden, `${folder}/${free}`)) return unlink(note);
+async function bringBack({ hidden, name, folder, note }: Away): Promise<void> {
+  const path = `${folder}/${hidden}`;
+  // Without its folder it is not known to be gone.
+  await stat(folder);
+  if ((await statsAt(path)) === undefined) return unlink(note);
+  for (const free of namesToTry(name)) if (await renameIfFree(path, `${folder}/${free}`)) return unlink(note);
   throw new Error("all names are taken");
-}
-
-function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return false;
-      throw error;
-    },
-  );
 }

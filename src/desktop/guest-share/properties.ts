@@ -207,8 +207,9 @@ function asChange({ isSet, property }: { isSet: boolean; property: XmlElement })
 }
 
 /** All or nothing, RFC 4918 section 9.2. */
-export async function proppatch(exchange: Exchange, { tree, dead }: Shelves): Promise<void> {
-  const { request, response, path } = exchange;
+export async function proppatch(exchange: Exchange, { tree, locks, dead }: Shelves): Promise<void> {
+  const { request, response, path, tokens } = exchange;
+  locks.check(path, tokens);
   const root = parseXml(await readBody(request, MAX_CHANGE_BYTES));
   if (!isDav(root, "propertyupdate")) throw new DavError(400, "propertyupdate is expected");
   await using handle = await tree.open(path);
@@ -231,6 +232,8 @@ export async function proppatch(exchange: Exchange, { tree, dead }: Shelves): Pr
       .filter((_, index) => isProtected[index] === wanted)
       .map(({ property }) => emptyElement({ ...property, attributes: [] }));
   const isRefused = isProtected.includes(true);
+  // Its body may have taken its time.
+  locks.check(path, tokens);
   if (!isRefused) dead.change(path, changes.map(asChange));
   const groups = isRefused
     ? ([

@@ -66,9 +66,9 @@ export class ShareServer implements Disposable {
       tree: new SharedTree(options.folders),
       locks: new DavLocks(options.clock),
       dead: new DeadProperties(),
-      passing: new PassingPlaces(options.notes),
+      passing: new PassingPlaces(options.notes, options.log),
     };
-    if (options.isWritable) void this.#clearUp();
+    void this.#clearUp();
     const { user, password } = options.credentials;
     this.#expected = digest(`${user}:${password}`);
     // Its own time-outs count from the first byte to the last, and tick while nobody is there.
@@ -76,8 +76,10 @@ export class ShareServer implements Disposable {
     // Told to the stream, by `setTimeout` as sockets have it.
     this.#http.timeout = IDLE_MS;
     this.#http.keepAliveTimeout = IDLE_MS;
-    const take = (request: IncomingMessage, response: ServerResponse): void =>
-      this.#turns.take(request.socket, () => this.#take(request, response));
+    const take = (request: IncomingMessage, response: ServerResponse): void => {
+      const { socket } = request;
+      if (!this.#turns.take(socket, () => this.#take(request, response))) socket.destroy();
+    };
     this.#http.on("request", take);
     // The go-ahead is given when all but the body is settled.
     this.#http.on("checkContinue", take);
@@ -109,6 +111,9 @@ export class ShareServer implements Disposable {
 
   /** Whether the connection goes on after it. */
   async #take(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { socket } = request;
+    // Whoever has left before its turn came would not learn what became of it.
+    if (socket.destroyed) return false;
     // Nothing comes or goes, for a client that is gone, or for a large tree or a slow disk that is worked on.
     response.on("timeout", (stream: Socket) => {
       if (waitsForClient(request, response)) stream.destroy();
@@ -121,7 +126,9 @@ export class ShareServer implements Disposable {
     } catch (error) {
       this.#refuse(request, response, error);
     }
-    return response.getHeader("Connection") !== "close";
+    // One that is finished is "destroyed", too.
+    const isBroken = response.destroyed && !response.writableFinished;
+    return response.getHeader("Connection") !== "close" && !isBroken;
   }
 
   /** What is no request, or the head of one that is too long. */
@@ -168,8 +175,10 @@ export class ShareServer implements Disposable {
     // A file's go-ahead comes when it is known to have a place; what else has a body is small.
     if (request.headers.expect !== undefined && method !== "PUT") response.writeContinue();
     const isFolderUrl = target.path.endsWith("/");
-    const bare = { request, response, host: target.host, path, isFolderUrl, tokens: new Set<string>() };
-    return this.#act({ ...bare, tokens: await this.#checkIf(bare) });
+    const here = { request, host: target.host, path };
+    const tokens = await this.#checkIf(here);
+    const stillHolds = async (): Promise<void> => void (await this.#checkIf(here));
+    return this.#act({ ...here, response, isFolderUrl, tokens, stillHolds });
   }
 
   async #act(exchange: Exchange): Promise<void> {
@@ -191,7 +200,6 @@ export class ShareServer implements Disposable {
       case "PROPFIND":
         return propfind(exchange, parts);
       case "PROPPATCH":
-        parts.locks.check(path, tokens);
         return proppatch(exchange, parts);
       case "MKCOL":
         return makeFolder(exchange, parts);
@@ -230,12 +238,12 @@ export class ShareServer implements Disposable {
   }
 
   /** Returns the tokens that were named. Throws a DavError 412 when no list holds. */
-  async #checkIf(exchange: Exchange): Promise<ReadonlySet<string>> {
-    const header = exchange.request.headers.if as string | undefined;
+  async #checkIf(asked: Pick<Exchange, "request" | "host" | "path">): Promise<ReadonlySet<string>> {
+    const header = asked.request.headers.if as string | undefined;
     if (header === undefined) return new Set();
     const lists = parseIfHeader(header);
     const holds = await ifHolds(lists, async (resource) => {
-      const path = resource === undefined ? exchange.path : sharedHere(resource, exchange);
+      const path = resource === undefined ? asked.path : sharedHere(resource, asked);
       // Of what is not here nothing is known.
       if (path === undefined) return { tokens: new Set(), etag: "" };
       const tokens = new Set(this.#parts.locks.covering(path).map(({ token }) => token));
@@ -271,9 +279,9 @@ function checkServerName({ host }: RequestTarget, { headers }: IncomingMessage):
 }
 
 /** Undefined: it is on another server, or nobody's business. */
-function sharedHere(url: string, exchange: Exchange): SharePath | undefined {
+function sharedHere(url: string, { host }: Pick<Exchange, "host">): SharePath | undefined {
   try {
-    return pathOnThisServer(url, exchange);
+    return pathOnThisServer(url, host);
   } catch (error) {
     asDavError(error);
     return undefined;

@@ -72,6 +72,12 @@ export class SharedTree {
     }
   }
 
+  /** Where a path leads to in the end. Throws as `open` does. */
+  async realPath(path: SharePath): Promise<string> {
+    await using handle = await this.open(path);
+    return await readlink(`/proc/self/fd/${handle.fd}`);
+  }
+
   /** To change something: 409 where the folder around it is missing, 403 for the shared folders themselves. */
   async place(path: SharePath): Promise<Place> {
     const name = path.at(-1);

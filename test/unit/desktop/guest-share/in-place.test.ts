@@ -1,13 +1,15 @@
 // What is replaced is never lost, whatever a program of the guest's does meanwhile.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { inPlaceOf } from "../../../../src/desktop/guest-share/in-place.ts";
 import { PassingPlaces } from "../../../../src/desktop/guest-share/passing-places.ts";
+import { recordingLog } from "../../../fakes/recording-log.ts";
 import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
 
 let dir: TempDir;
+const log = recordingLog();
 
 beforeEach(() => {
   dir = makeTempDir("in-place");
@@ -20,7 +22,7 @@ afterEach(() => dir[Symbol.dispose]());
 async function replace(put: () => Promise<void>): Promise<void> {
   await using handle = await open(dir.join("shared"));
   const folder = { path: `/proc/self/fd/${handle.fd}` };
-  const passing = new PassingPlaces(dir.join("notes"));
+  const passing = new PassingPlaces(dir.join("notes"), log.log);
   await inPlaceOf({ folder: folder as never, name: "old" }, put, passing);
 }
 
@@ -64,7 +66,7 @@ test("it stays where it was put aside, and is tried again at the next start, whe
   const real = `/proc/self/fd/${handle.fd}`;
   const folder = { path: real };
   const gone = { path: `${path}/nowhere` };
-  const passing = new PassingPlaces(dir.join("notes"));
+  const passing = new PassingPlaces(dir.join("notes"), log.log);
   // The folder's own name leads nowhere any more.
   const put = async (): Promise<void> => {
     folder.path = gone.path;
@@ -72,8 +74,11 @@ test("it stays where it was put aside, and is tried again at the next start, whe
   };
   await expect(inPlaceOf({ folder, name: "old" } as never, put, passing)).rejects.toThrow("failed");
   const [hidden = ""] = readdirSync(dir.join("shared"));
+  expect(log.lines.at(-1)).toContain(`could not be put back, and is at ${dir.join(`shared/${hidden}`)}`);
   expect(readFileSync(dir.join(`shared/${hidden}/kept`), "utf8")).toBe("kept");
-  expect(readlinkSync(dir.join(`notes/${hidden}`))).toBe(dir.join("shared/old"));
+  expect(readlinkSync(dir.join(`notes/${hidden}`))).toBe(
+    `${statSync(dir.join("shared")).ino}:${dir.join("shared/old")}`,
+  );
 });
 
 test.each([
@@ -93,7 +98,7 @@ test.each([
     void inPlaceOf({ folder, name: "old" }, async () => {
       if (put !== "") mkdirSync(shared + "/old");
       process.kill(process.pid, "SIGKILL");
-    }, new PassingPlaces(notes));`;
+    }, new PassingPlaces(notes, { error: console.error }));`;
   writeFileSync(dir.join("killed.ts"), script);
   const { signal, stderr } = spawnSync(
     process.execPath,
@@ -102,7 +107,7 @@ test.each([
   );
   expect([signal, stderr]).toEqual(["SIGKILL", ""]);
   expect(existsSync(dir.join("shared/old/kept"))).toBe(false);
-  expect(await new PassingPlaces(dir.join("notes")).settleLeftovers()).toBe(1);
+  expect(await new PassingPlaces(dir.join("notes"), log.log).settleLeftovers()).toBe(1);
   expect(readdirSync(dir.join("shared")).sort()).toEqual(names);
   expect(readdirSync(dir.join("shared/old"))).toEqual(inOld);
   expect(readFileSync(dir.join(`shared/${names.at(-1)}/kept`), "utf8")).toBe("kept");

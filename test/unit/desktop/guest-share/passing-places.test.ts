@@ -1,19 +1,37 @@
 // What is on its way in or out of a shared folder, and what a killed process has left of it.
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openDraft } from "../../../../src/desktop/draft-file.ts";
 import { PassingPlaces } from "../../../../src/desktop/guest-share/passing-places.ts";
 import { bootId } from "../../../../src/desktop/process-mark.ts";
+import { openUnnamedFile } from "../../../../src/support/native/unnamed-file.ts";
+import { recordingLog } from "../../../fakes/recording-log.ts";
 import { makeTempDir, type TempDir } from "../../../integration/peers/temp-dir.ts";
 
+vi.mock("../../../../src/support/native/unnamed-file.ts", { spy: true });
+
 let dir: TempDir;
+const log = recordingLog();
 let passing: PassingPlaces;
 
 beforeEach(() => {
   dir = makeTempDir("passing");
   for (const name of ["shared", "shared/deep", "notes"]) mkdirSync(dir.join(name));
-  passing = new PassingPlaces(dir.join("notes"));
+  passing = new PassingPlaces(dir.join("notes"), log.log);
 });
 
 afterEach(() => dir[Symbol.dispose]());
@@ -26,8 +44,8 @@ async function leave(place: string, name: string): Promise<string> {
   return path;
 }
 
-const nameOf = (boot: string, pid: number): string =>
-  `.tsvdagent-${boot}-${pid}-0-${Math.random()}.part`.replace("0.", "");
+const nameOf = (boot: string, pid: number, kind = "part"): string =>
+  `.tsvdagent-${boot}-${pid}-${randomUUID()}.${kind}`;
 
 test("a place is noted while it is held, and gone with what is in it after that", async () => {
   await using folder = await open(dir.join("shared/deep"));
@@ -64,12 +82,30 @@ test("nothing else is: not what a living process holds, and not where a note lea
 
 test("what was put aside on a drive that is not there now waits for it", async () => {
   const { pid } = spawnSync("true");
-  const name = nameOf(await bootId(), pid);
-  symlinkSync(dir.join("drive/folder"), dir.join(`notes/${name}`));
-  expect(await passing.settleLeftovers()).toBe(0);
+  const name = nameOf(await bootId(), pid, "aside");
   mkdirSync(dir.join(`drive/${name}`), { recursive: true });
+  symlinkSync(`${statSync(dir.join("drive")).ino}:${dir.join("drive/folder")}`, dir.join(`notes/${name}`));
+  // Nothing is where it is mounted, or another folder.
+  renameSync(dir.join("drive"), dir.join("away"));
+  expect(await passing.settleLeftovers()).toBe(0);
+  mkdirSync(dir.join("drive"));
+  expect(await passing.settleLeftovers()).toBe(0);
+  rmSync(dir.join("drive"), { recursive: true });
+  renameSync(dir.join("away"), dir.join("drive"));
   expect(await passing.settleLeftovers()).toBe(1);
   expect(readdirSync(dir.join("drive"))).toEqual(["folder"]);
+  expect(readdirSync(dir.join("notes"))).toEqual([]);
+});
+
+test("a file that was put aside is no draft, which the next one would take away", async () => {
+  await using handle = await open(dir.join("shared"));
+  const folder = { fd: handle.fd, path: `/proc/self/fd/${handle.fd}` };
+  const { pid } = spawnSync("true");
+  const [draft, aside] = [nameOf(await bootId(), pid), nameOf(await bootId(), pid, "aside")];
+  for (const name of [draft, aside]) writeFileSync(dir.join(`shared/${name}`), "thesis");
+  vi.mocked(openUnnamedFile).mockRejectedValueOnce(Object.assign(new Error("FAT"), { code: "EOPNOTSUPP" }));
+  await (await openDraft(folder, 0o600)).discard();
+  expect(readdirSync(dir.join("shared")).sort()).toEqual([aside, "deep"]);
 });
 
 test("folders that are read only are removed, too; what cannot be stays noted", () => {
@@ -83,7 +119,7 @@ test("folders that are read only are removed, too; what cannot be stays noted", 
      // Root may remove everything.
      if (process.getuid() === 0) process.setuid(65534);
      const fd = openSync(shared, "r");
-     const passing = new PassingPlaces(notes);
+     const passing = new PassingPlaces(notes, { error: console.error });
      for (const isShut of [false, true]) {
        const held = await passing.take({ fd, path: "/proc/self/fd/" + fd });
        mkdirSync(held.path + "/sub", { recursive: true });

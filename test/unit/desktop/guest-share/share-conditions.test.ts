@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmdirSync,
   symlinkSync,
   utimesSync,
@@ -17,6 +18,8 @@ import { closed, head, type RawClient, ServedFolder } from "./served-folder.ts";
 
 /** Called before a file is copied, and waited for. */
 let beforeCopy: () => Promise<void>;
+/** As if what is shared were on two file systems: nothing is renamed from one name to another that is not hidden. */
+let areApart = false;
 vi.mock("node:fs/promises", async (original) => {
   const real = await original<typeof import("node:fs/promises")>();
   return {
@@ -24,6 +27,10 @@ vi.mock("node:fs/promises", async (original) => {
     copyFile: async (...args: Parameters<typeof real.copyFile>) => {
       await beforeCopy();
       await real.copyFile(...args);
+    },
+    rename: async (from: string, to: string) => {
+      if (areApart && !/\.tsvdagent-/.test(from + to)) throw Object.assign(new Error("apart"), { code: "EXDEV" });
+      await real.rename(from, to);
     },
   };
 });
@@ -35,6 +42,7 @@ let served: ServedFolder;
 
 beforeEach(async () => {
   beforeCopy = async () => {};
+  areApart = false;
   served = await ServedFolder.start();
 });
 
@@ -68,6 +76,13 @@ async function endPut({ socket, heard }: RawClient): Promise<number> {
   return Number(/HTTP\/1\.1 ([2-5]\d\d)/.exec(heard())?.[1]);
 }
 
+/** Descriptors of this process. */
+function openFiles(name = "large"): number {
+  return readdirSync("/proc/self/fd").filter(
+    (fd) => existsSync(`/proc/self/fd/${fd}`) && readlinkSync(`/proc/self/fd/${fd}`) === inside(name),
+  ).length;
+}
+
 /** Of what was on its way. */
 function left(): string[] {
   const notes = served.dir.join("notes");
@@ -94,6 +109,15 @@ describe("what comes to be meanwhile", () => {
     expect(content("f")).toBe("changed");
     expect(await endPut(await beginPut("/p/f", `If-Match: ${await etag("/p/f")}\r\n`))).toBe(204);
     expect(content("f")).toBe("halfrest");
+  });
+
+  test("counts for the If header, too", async () => {
+    put("f", "old");
+    const client = await beginPut("/p/f", `If: ([${await etag("/p/f")}])\r\n`);
+    put("f", "changed");
+    utimesSync(inside("f"), 1, 1);
+    expect(await endPut(client)).toBe(412);
+    expect(content("f")).toBe("changed");
   });
 
   test("is not replaced by a file when it is a folder", async () => {
@@ -147,12 +171,76 @@ describe("what comes to be meanwhile", () => {
     expect(await endPut(client)).toBe(423);
     expect(content("f")).toBe("");
     expect(await endPut(await beginPut("/p/f", `If: (${headers["lock-token"]})\r\n`))).toBe(204);
+    put("g", "g");
+    const expecting = `Content-Length: ${CHANGE.length}\r\nExpect: 100-continue\r\n`;
+    const change = served.raw(head("PROPPATCH", "/p/g", expecting));
+    await until("the go-ahead", () => change.heard().includes(" 100 "), 5000, 2);
+    await served.ask("LOCK", "/p/g", { body: LOCK });
+    change.socket.write(CHANGE);
+    await until("the answer", () => change.heard().includes(" 423 "), 5000, 2);
+    change.socket.destroy();
     put("from", "new");
     beforeCopy = async () => void (await served.ask("LOCK", "/p/to", { body: LOCK }));
     expect(await status("COPY", "/p/from", { Destination: "/p/to" })).toBe(423);
     expect(content("to")).toBe("");
     expect(served.parts()).toEqual([]);
   });
+});
+
+describe("a file that is moved to another file system", () => {
+  const move = (to: string): Promise<number> => status("MOVE", "/p/f", { Destination: `/p/${to}` });
+
+  test("is there as a whole before anything is taken away; a folder is not moved", async () => {
+    areApart = true;
+    put("f", "new");
+    for (const name of ["d", "e"]) mkdirSync(inside(name));
+    put("d/mine", "old");
+    let seen = "";
+    beforeCopy = async () => {
+      seen = content("d/mine");
+    };
+    expect(await move("d")).toBe(204);
+    expect([seen, content("d"), existsSync(inside("f"))]).toEqual(["old", "new", false]);
+    expect(await status("MOVE", "/p/e", { Destination: "/p/g" })).toBe(403);
+    expect(left()).toEqual([]);
+  });
+
+  test("stays, too, if it is changed while it is copied", async () => {
+    areApart = true;
+    put("f", "new");
+    beforeCopy = async () => put("f", "newer");
+    expect(await move("g")).toBe(409);
+    expect(content("f")).toBe("newer");
+  });
+});
+
+test("what is around it, or what it is itself, is not replaced by it, by whatever way its name leads there", async () => {
+  mkdirSync(inside("a/b"), { recursive: true });
+  for (const name of ["a/.hidden", "a/mine", "a/b/.hidden", "a/b/f"]) put(name, name);
+  symlinkSync("a", inside("link"));
+  symlinkSync("a/b", inside("deep"));
+  const all = readdirSync(inside(""), { recursive: true });
+  for (const [method, from, to] of [
+    ["COPY", "link/b", "a"],
+    ["MOVE", "link/b", "a"],
+    ["COPY", "deep", "a"],
+    ["COPY", "link/b", "a/b"],
+    ["COPY", "deep", "a/b"],
+    ["MOVE", "a", "link/c"],
+    ["COPY", "a", "link/c"],
+    ["COPY", "link", "a/c"],
+    ["MOVE", "a/b/f", "link/b/f"],
+  ] as const)
+    expect([method, from, to, await status(method, `/p/${from}`, { Destination: `/p/${to}` })]).toEqual([
+      method,
+      from,
+      to,
+      403,
+    ]);
+  expect(readdirSync(inside(""), { recursive: true })).toEqual(all);
+  // The link itself is not what it leads to.
+  expect(await status("COPY", "/p/a/b", { Destination: "/p/deep" })).toBe(204);
+  expect(await status("MOVE", "/p/link", { Destination: "/p/a/b/link" })).toBe(201);
 });
 
 test("a folder is there until the file that takes its place is whole", async () => {
@@ -229,6 +317,24 @@ describe("several requests at once on a connection", () => {
     const statuses = [...heard().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code]) => Number(code));
     expect(statuses).toEqual([201, 201, 201, 201, 204, 200, 404]);
     expect(heard()).toContain("Content-Length: 300000\r\n");
+  });
+
+  test("what waits for its turn when the client leaves is not done, and holds nothing open", async () => {
+    put("f", "f");
+    writeFileSync(inside("large"), Buffer.alloc(20_000_000));
+    const { socket } = served.raw("");
+    socket.pause();
+    socket.write([head("GET", "/p/large", ""), head("GET", "/p/large", ""), head("DELETE", "/p/f", "")].join(""));
+    await until("the first to be sent", () => openFiles() > 0, 5000, 2);
+    socket.destroy();
+    await until("nothing to be open", () => openFiles() === 0, 5000, 5);
+    expect(content("f")).toBe("f");
+  });
+
+  test("more than a hundred that wait end the connection", async () => {
+    const { socket } = served.raw(head("PROPFIND", "/p/", "Depth: 0\r\n").repeat(500));
+    await closed(socket);
+    expect((await served.ask("OPTIONS", "/")).status).toBe(200);
   });
 
   test("what follows one after which the connection ends is not done", async () => {

@@ -8,7 +8,7 @@ test("one after the other on a connection, side by side on several, and none aft
   const [one, other] = [{}, {}];
   const told: string[] = [];
   const finish = new Map<string, (goesOn: boolean) => void>();
-  const take = (connection: object, name: string): void =>
+  const take = (connection: object, name: string): boolean =>
     turns.take(connection, () => {
       told.push(name);
       return new Promise((resolve) => finish.set(name, resolve));
