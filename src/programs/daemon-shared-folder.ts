@@ -14,13 +14,14 @@ import { BackendError, describeError } from "../support/errors.ts";
 import type { LinkControlMessage } from "../support/link/dialect.ts";
 import type { LinkConnection } from "../support/link/link-connection.ts";
 import type { Log } from "../support/log.ts";
+import { mountTable } from "../support/mount-table.ts";
 import type { HostLine } from "../system/ports/host-line.ts";
 import type { Announcement } from "../system/shared-folder/announcement.ts";
 import type { DavProxy, ListenAddress } from "../system/shared-folder/dav-proxy.ts";
 import { davfsUser, MountService } from "../system/shared-folder/mount-service.ts";
-import { mountedUsers, mountTable } from "../system/shared-folder/mount-table.ts";
 import { MuxConnections } from "../system/shared-folder/mux-connections.ts";
 import { SharePort } from "../system/shared-folder/share-port.ts";
+import { mountedUsers } from "../system/shared-folder/user-mounts.ts";
 import type { MountReport, SharedFolderReport } from "./status-report.ts";
 
 /** Before what has failed is tried again, doubling. */

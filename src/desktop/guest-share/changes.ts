@@ -3,6 +3,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { access, copyFile, type FileHandle, mkdir, readlink, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { mountTable } from "../../support/mount-table.ts";
 import { openDraft } from "../draft-file.ts";
 import { renameIfFree } from "../rename-if-free.ts";
 import { DavError } from "./dav-error.ts";
@@ -48,6 +49,7 @@ export async function remove(exchange: Exchange, parts: ChangeParts): Promise<vo
   const isFolder = place.stats.isDirectory();
   if (isFolder && depth !== "infinity") throw new DavError(400, "all below is removed, too");
   await checkSource(exchange, parts.tree);
+  if (isFolder) await checkUnmounted(place);
   parts.locks.check(path, tokens, { isDeep: true, isMember: true });
   if (isFolder) await rm(place.path, { recursive: true });
   else await unlink(place.path);
@@ -107,6 +109,13 @@ function checkApart(from: string, to: string, isWhole: boolean): void {
   if (from === to) throw new DavError(403, "it is there already");
   if (isWhole && isWithin(from, to)) throw new DavError(403, "a folder does not fit into itself");
   if (isWithin(to, from)) throw new DavError(403, "what is around it cannot be replaced by it");
+}
+
+/** A drive that is mounted in a folder is not removed with it. Throws a DavError 403. */
+async function checkUnmounted(place: Place): Promise<void> {
+  const folder = await realPathOf(place);
+  if ((await mountTable()).some(({ path }) => isWithin(folder, path)))
+    throw new DavError(403, "a drive is mounted in the folder");
 }
 
 async function realPathOf({ folder, name }: Place): Promise<string> {
@@ -173,7 +182,9 @@ async function settle(
   const isItself = stats?.ino === source.stats?.ino && stats?.dev === source.stats?.dev;
   // A file takes another's place by itself.
   const isOneStep = mustBeNew || isItself || stats === undefined || !(isFolder || stats.isDirectory());
-  await (isOneStep ? put() : inPlaceOf(target, put, passing));
+  if (isOneStep) return await put();
+  await checkUnmounted(target);
+  await inPlaceOf(target, put, passing);
 }
 
 async function renamed(from: string, to: string, mustBeNew: boolean): Promise<void> {

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { sleep, systemClock } from "../../support/clock.ts";
 import { BackendError } from "../../support/errors.ts";
+import { type MountedAt, mountTable } from "../../support/mount-table.ts";
 import { libc, NativeFailure } from "../../support/native/libc.ts";
-import { MOUNTS_FOLDER, type MountedAt, mountTable } from "./mount-table.ts";
+import { MOUNTS_FOLDER } from "./user-mounts.ts";
 
 const run = promisify(execFile);
 

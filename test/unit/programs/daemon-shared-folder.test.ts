@@ -21,10 +21,9 @@ const ANSWERS: Readonly<Record<string, string>> = {
 
 /** What is mounted, and where. */
 const mounts: string[] = [];
-vi.mock("../../../src/system/shared-folder/mount-table.ts", async (original) => ({
-  ...(await original<typeof import("../../../src/system/shared-folder/mount-table.ts")>()),
+vi.mock("../../../src/support/mount-table.ts", async (original) => ({
+  ...(await original<typeof import("../../../src/support/mount-table.ts")>()),
   mountTable: async () => mounts.map((path) => ({ device: "0:99", path })),
-  mountedUsers: async () => [],
 }));
 
 const held: AsyncDisposable[] = [];

@@ -1,7 +1,7 @@
 // What the daemon may ask root's helper for: a uid and a flag, and nothing that could be taken for more.
 import { describe, expect, test } from "vitest";
+import { parseMountTable } from "../../../src/support/mount-table.ts";
 import { parseMountAnswer, parseMountRequest } from "../../../src/system/shared-folder/mount-request.ts";
-import { parseMountTable } from "../../../src/system/shared-folder/mount-table.ts";
 
 describe("requests", () => {
   test("a mount and an unmount; what else is in them is dropped", () => {

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import type { OutgoingHttpHeaders } from "node:http";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { mountTable } from "../../../../src/support/mount-table.ts";
 import { until } from "../../../integration/peers/until.ts";
 import { closed, head, type RawClient, ServedFolder } from "./served-folder.ts";
 
@@ -35,6 +36,8 @@ vi.mock("node:fs/promises", async (original) => {
   };
 });
 
+vi.mock("../../../../src/support/mount-table.ts", { spy: true });
+
 const LOCK = `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>`;
 const CHANGE = `<propertyupdate xmlns="DAV:"><set><prop><x xmlns="u:">1</x></prop></set></propertyupdate>`;
 
@@ -46,7 +49,10 @@ beforeEach(async () => {
   served = await ServedFolder.start();
 });
 
-afterEach(() => served[Symbol.dispose]());
+afterEach(() => {
+  served[Symbol.dispose]();
+  vi.mocked(mountTable).mockReset();
+});
 
 const inside = (name: string): string => served.dir.join(`p/${name}`);
 const content = (name: string): string => readFileSync(inside(name), "utf8");
@@ -212,6 +218,17 @@ describe("a file that is moved to another file system", () => {
     expect(await move("g")).toBe(409);
     expect(content("f")).toBe("newer");
   });
+});
+
+test("a folder in which a drive is mounted is neither removed nor replaced, not even in part", async () => {
+  for (const name of ["full/a drive", "full/other", "new"]) mkdirSync(inside(name), { recursive: true });
+  put("full/other/mine", "mine");
+  vi.mocked(mountTable).mockResolvedValue([{ device: "8:1", path: inside("full/a drive") }]);
+  expect(await status("DELETE", "/p/full")).toBe(403);
+  expect(await status("COPY", "/p/new", { Destination: "/p/full" })).toBe(403);
+  expect(content("full/other/mine")).toBe("mine");
+  expect(await status("DELETE", "/p/full/other")).toBe(204);
+  expect(left()).toEqual([]);
 });
 
 test("what is around it, or what it is itself, is not replaced by it, by whatever way its name leads there", async () => {

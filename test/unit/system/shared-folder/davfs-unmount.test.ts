@@ -11,8 +11,8 @@ let mounted: string[] = [];
 const asked: string[] = [];
 let refusal: (path: string) => string | undefined = () => undefined;
 
-vi.mock("../../../../src/system/shared-folder/mount-table.ts", async (original) => ({
-  ...(await original<typeof import("../../../../src/system/shared-folder/mount-table.ts")>()),
+vi.mock("../../../../src/support/mount-table.ts", async (original) => ({
+  ...(await original<typeof import("../../../../src/support/mount-table.ts")>()),
   mountTable: async () => [{ device: "8:1", path: "/" }, ...mounted.map((path) => ({ device: "0:99", path }))],
 }));
 
