@@ -108,7 +108,6 @@ export class PassingPlaces {
   }
 
   async #noteAnew(name: string, place: string): Promise<void> {
-    // Left alone, it would be of something that is not there.
     const fresh = await this.#note(await newHiddenName(), place);
     await rename(fresh, join(this.#notes, name));
   }
@@ -118,8 +117,8 @@ async function settle(name: string, note: string): Promise<void> {
   const place = await readlink(note);
   const [, inode, home] = /^(\d+):(\/.+)$/s.exec(place) ?? [];
   if (home === undefined) {
-    if (basename(place) !== name) throw new Error("it is no note of ours");
-    return clear(place, note);
+    // What it leads to is not ours: a note that was to take another's place.
+    return basename(place) === name ? clear(place, note) : unlink(note);
   }
   const folder = dirname(home);
   // The drive that it is on may be away, and its folder be another's, or empty.
