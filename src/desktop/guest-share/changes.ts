@@ -22,6 +22,10 @@ const MAX_LOCK_BYTES = 64 * 1024;
 const MAX_OWNER_CHARACTERS = 4096;
 /** Folders in folders that are copied. */
 const MAX_COPY_DEPTH = 256;
+/** To put what is ready in its place, each time as it is then. */
+const ATTEMPTS = 3;
+/** What is there is gone, there again, or of another kind. */
+const OTHER_THAN_SEEN = ["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR", "EISDIR"];
 
 export interface ChangeParts {
   readonly tree: SharedTree;
@@ -172,7 +176,18 @@ interface Arrival {
   readonly put: () => Promise<void>;
 }
 
-async function settle(
+/** Others who are about the same place may change it between a look and a step. */
+async function settle(carriage: Carriage, arrival: Arrival, passing: PassingPlaces): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await settleOnce(carriage, arrival, passing);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !OTHER_THAN_SEEN.includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
+  }
+}
+
+async function settleOnce(
   { source, target, mustBeNew }: Carriage,
   { isFolder, put }: Arrival,
   passing: PassingPlaces,

@@ -160,6 +160,23 @@ describe("what comes to be meanwhile", () => {
     expect(left()).toEqual([]);
   });
 
+  test("two copies over one folder at once are both done, and one of them is there as a whole", async () => {
+    for (const name of ["one", "other", "to"]) {
+      mkdirSync(inside(name));
+      for (const file of ["a", "b"]) put(`${name}/${file}`, name);
+    }
+    for (let round = 0; round < 30; round += 1) {
+      const both = ["one", "other"].map((from) => status("COPY", `/p/${from}`, { Destination: "/p/to" }));
+      for (const code of await Promise.all(both)) expect([201, 204]).toContain(code);
+      expect(readdirSync(inside("to"))).toEqual(["a", "b"]);
+      expect(content("to/a")).toBe(content("to/b"));
+    }
+    expect(left()).toEqual([]);
+    // What one has put aside comes back under another name if the other was in between.
+    const names = readdirSync(inside("")).filter((name) => !/^to \(\d+\)$/.test(name));
+    expect(names.sort()).toEqual(["one", "other", "to"]);
+  });
+
   test("what is to replace nothing is moved where nothing is, and only there", async () => {
     for (const name of ["d", "full"]) mkdirSync(inside(name));
     for (const name of ["f", "d/inside", "full/inside"]) put(name, name);
