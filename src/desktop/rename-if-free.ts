@@ -27,7 +27,20 @@ async function renameFile(from: string, to: string): Promise<void> {
     if (!NO_LINKS.includes(codeOf(error))) throw error;
     return await renameOverEmpty(from, to);
   }
-  await unlink(from);
+  try {
+    await unlink(from);
+  } catch (error) {
+    // Somebody has removed it meanwhile: it has the name that it was to have.
+    if (codeOf(error) === "ENOENT") return;
+    // Only where it has its old name, too.
+    if (await isSame(from, to).catch(() => false)) await unlink(to).catch(() => {});
+    throw error;
+  }
+}
+
+async function isSame(one: string, other: string): Promise<boolean> {
+  const [{ dev, ino }, stats] = await Promise.all([lstat(one), lstat(other)]);
+  return stats.dev === dev && stats.ino === ino;
 }
 
 /** Something empty of ours takes the name first, for that is all that the rename then replaces. */

@@ -88,8 +88,8 @@ export function pathOnThisServer(url: string | undefined, host: string): SharePa
 }
 
 function partsOfUrl(url: string): RequestTarget | undefined {
-  const [, host, path = "/"] = /^https?:\/\/(?:[^/@]*@)?([^/?#]+)(\/.*)?$/i.exec(url) ?? [];
-  return host === undefined ? undefined : { host, path };
+  const [, host, rest = ""] = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)([/?#].*)?$/i.exec(url) ?? [];
+  return host === undefined ? undefined : { host, path: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
 function gone(): NodeJS.ErrnoException {

@@ -90,11 +90,12 @@ export async function receiveFile(
   try {
     // What the disk has no room for is told: the rest is heard until then, and goes nowhere.
     await writeBody(request.iterator({ destroyOnReturn: false }), draft.handle);
-    // A body may take hours.
+    const old = await statsAt(place.path);
+    if (old !== undefined) await draft.handle.chmod(Number(old.mode) & 0o777);
+    // A body may take hours. Only the name is still to be given after this.
     await stillHolds();
     const stats = await statsAt(place.path);
     judge(stats);
-    if (stats !== undefined) await draft.handle.chmod(Number(stats.mode) & 0o777);
     const mustBeNew = stats === undefined && headers["if-none-match"] !== undefined;
     if (!mustBeNew) await draft.replace(place.name);
     else if (!(await draft.name(place.name))) throw new DavError(412, "something is there already");

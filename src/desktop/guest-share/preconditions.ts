@@ -8,7 +8,7 @@ import { etagOf } from "./file-facts.ts";
 export function isUnchanged(headers: IncomingHttpHeaders, stats: BigIntStats): boolean {
   checkMatch(headers, stats);
   const { "if-none-match": noneMatch, "if-modified-since": since } = headers;
-  if (noneMatch !== undefined) return names(noneMatch, stats);
+  if (noneMatch !== undefined) return namesWeakly(noneMatch, stats);
   return isDate(since) && !isAfter(stats, since);
 }
 
@@ -20,12 +20,13 @@ export function isConditional(headers: IncomingHttpHeaders): boolean {
 export function checkConditions(headers: IncomingHttpHeaders, stats: BigIntStats | undefined): void {
   checkMatch(headers, stats);
   const noneMatch = headers["if-none-match"];
-  if (noneMatch !== undefined && names(noneMatch, stats)) throw failed();
+  if (noneMatch !== undefined && namesWeakly(noneMatch, stats)) throw failed();
 }
 
 function checkMatch(headers: IncomingHttpHeaders, stats: BigIntStats | undefined): void {
   const match = headers["if-match"];
   if (match !== undefined) {
+    // The comparison is the strong one: a weak tag names nothing.
     if (!names(match, stats)) throw failed();
   } else if (stats !== undefined && isAfter(stats, headers["if-unmodified-since"])) throw failed();
 }
@@ -53,7 +54,11 @@ export function byteRange(headers: IncomingHttpHeaders, stats: BigIntStats): Byt
 function names(header: string, stats: BigIntStats | undefined): boolean {
   if (stats === undefined) return false;
   const etag = etagOf(stats);
-  return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+  return header.trim() === "*" || header.split(",").some((tag) => tag.trim() === etag);
+}
+
+function namesWeakly(header: string, stats: BigIntStats | undefined): boolean {
+  return names(header.replace(/(^|,)\s*W\/(?=")/g, "$1"), stats);
 }
 
 function isDate(header: string | undefined): header is string {

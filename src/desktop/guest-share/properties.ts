@@ -208,7 +208,7 @@ function asChange({ isSet, property }: { isSet: boolean; property: XmlElement })
 
 /** All or nothing, RFC 4918 section 9.2. */
 export async function proppatch(exchange: Exchange, { tree, locks, dead }: Shelves): Promise<void> {
-  const { request, response, path, tokens } = exchange;
+  const { request, response, path, tokens, stillHolds } = exchange;
   locks.check(path, tokens);
   const root = parseXml(await readBody(request, MAX_CHANGE_BYTES));
   if (!isDav(root, "propertyupdate")) throw new DavError(400, "propertyupdate is expected");
@@ -233,6 +233,7 @@ export async function proppatch(exchange: Exchange, { tree, locks, dead }: Shelv
       .map(({ property }) => emptyElement({ ...property, attributes: [] }));
   const isRefused = isProtected.includes(true);
   // Its body may have taken its time.
+  await stillHolds();
   locks.check(path, tokens);
   if (!isRefused) dead.change(path, changes.map(asChange));
   const groups = isRefused

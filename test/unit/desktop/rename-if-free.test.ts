@@ -1,5 +1,14 @@
 // A rename that replaces nothing, with hard links and without.
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { renameIfFree } from "../../../src/desktop/rename-if-free.ts";
 import { makeTempDir, type TempDir } from "../../integration/peers/temp-dir.ts";
@@ -7,6 +16,8 @@ import { makeTempDir, type TempDir } from "../../integration/peers/temp-dir.ts";
 let hasLinks = true;
 /** Called before a rename. */
 let beforeRename: () => void;
+/** Called before a name is removed. */
+let beforeUnlink: (path: string) => void;
 vi.mock("node:fs/promises", async (original) => {
   const real = await original<typeof import("node:fs/promises")>();
   return {
@@ -19,6 +30,10 @@ vi.mock("node:fs/promises", async (original) => {
       beforeRename();
       await real.rename(from, to);
     },
+    unlink: async (path: string) => {
+      beforeUnlink(path);
+      await real.unlink(path);
+    },
   };
 });
 
@@ -26,6 +41,8 @@ let dir: TempDir;
 
 beforeEach(() => {
   beforeRename = () => {};
+  beforeUnlink = () => {};
+  hasLinks = true;
   dir = makeTempDir("rename");
   writeFileSync(dir.join("file"), "file");
   symlinkSync("none", dir.join("link"));
@@ -67,4 +84,39 @@ test("a folder whose name somebody fills meanwhile stays, and so does what they 
   expect(await renameIfFree(dir.join("folder"), dir.join("new"))).toBe(false);
   expect(readFileSync(dir.join("new/another's"), "utf8")).toBe("mine");
   expect(existsSync(dir.join("folder/inside"))).toBe(true);
+});
+
+describe("a file whose old name cannot be removed", () => {
+  const refuse = (code: string, meanwhile = (): void => {}): void => {
+    beforeUnlink = (path) => {
+      if (path !== dir.join("file")) return;
+      meanwhile();
+      throw Object.assign(new Error("refused"), { code });
+    };
+  };
+  const names = (): string[] => readdirSync(dir.path).sort();
+
+  test("has only that one", async () => {
+    refuse("EACCES");
+    await expect(renameIfFree(dir.join("file"), dir.join("new"))).rejects.toMatchObject({ code: "EACCES" });
+    expect(names()).toEqual(["file", "folder", "link"]);
+  });
+
+  test("has only the new one if somebody has removed it meanwhile", async () => {
+    refuse("ENOENT", () => unlinkSync(dir.join("file")));
+    expect(await renameIfFree(dir.join("file"), dir.join("new"))).toBe(true);
+    expect(readFileSync(dir.join("new"), "utf8")).toBe("file");
+  });
+
+  test("keeps the new one if another has the old one by then: it has no other", async () => {
+    refuse("EACCES", () => {
+      unlinkSync(dir.join("file"));
+      writeFileSync(dir.join("file"), "another's");
+    });
+    await expect(renameIfFree(dir.join("file"), dir.join("new"))).rejects.toMatchObject({ code: "EACCES" });
+    expect([readFileSync(dir.join("new"), "utf8"), readFileSync(dir.join("file"), "utf8")]).toEqual([
+      "file",
+      "another's",
+    ]);
+  });
 });

@@ -32,8 +32,13 @@ describe("conditions", () => {
     [{ "if-none-match": `"x", W/${etag}` }, true, 412],
     [{ "if-none-match": '"x"' }, false, undefined],
     [{ "if-none-match": "*" }, true, 412],
+    [{ "if-none-match": "W/*" }, false, undefined],
     [{ "if-match": etag }, false, undefined],
     [{ "if-match": '"x"' }, 412, 412],
+    [{ "if-match": `"x", ${etag}` }, false, undefined],
+    [{ "if-match": "*" }, false, undefined],
+    // A weak tag is of something alike, which is not enough to change it.
+    [{ "if-match": `W/${etag}` }, 412, 412],
     [{ "if-modified-since": at }, true, undefined],
     [{ "if-modified-since": before }, false, undefined],
     [{ "if-modified-since": "nonsense" }, false, undefined],

@@ -19,6 +19,8 @@ import { closed, head, type RawClient, ServedFolder } from "./served-folder.ts";
 
 /** Called before a file is copied, and waited for. */
 let beforeCopy: () => Promise<void>;
+/** Called when a file has been given its mode, and waited for. */
+let afterChmod: () => Promise<void>;
 /** As if what is shared were on two file systems: nothing is renamed from one name to another that is not hidden. */
 let areApart = false;
 vi.mock("node:fs/promises", async (original) => {
@@ -28,6 +30,15 @@ vi.mock("node:fs/promises", async (original) => {
     copyFile: async (...args: Parameters<typeof real.copyFile>) => {
       await beforeCopy();
       await real.copyFile(...args);
+    },
+    open: async (...args: Parameters<typeof real.open>) => {
+      const handle = await real.open(...args);
+      const chmod = handle.chmod.bind(handle);
+      handle.chmod = async (mode) => {
+        await chmod(mode);
+        await afterChmod();
+      };
+      return handle;
     },
     rename: async (from: string, to: string) => {
       if (areApart && !/\.tsvdagent-/.test(from + to)) throw Object.assign(new Error("apart"), { code: "EXDEV" });
@@ -45,6 +56,7 @@ let served: ServedFolder;
 
 beforeEach(async () => {
   beforeCopy = async () => {};
+  afterChmod = async () => {};
   areApart = false;
   served = await ServedFolder.start();
 });
@@ -124,6 +136,41 @@ describe("what comes to be meanwhile", () => {
     utimesSync(inside("f"), 1, 1);
     expect(await endPut(client)).toBe(412);
     expect(content("f")).toBe("changed");
+  });
+
+  test("counts until all but its name is settled of a file that takes another's place", async () => {
+    afterChmod = async () => {
+      put("f", "changed");
+      utimesSync(inside("f"), 1, 1);
+    };
+    for (const condition of [(tag: string) => ({ "If-Match": tag }), (tag: string) => ({ If: `([${tag}])` })]) {
+      put("f", "old");
+      expect(await status("PUT", "/p/f", condition(await etag("/p/f")), "new")).toBe(412);
+      expect(content("f")).toBe("changed");
+    }
+    put("g", "old");
+    afterChmod = async () => void (await served.ask("LOCK", "/p/g", { body: LOCK }));
+    expect(await status("PUT", "/p/g", {}, "new")).toBe(423);
+    expect(content("g")).toBe("old");
+  });
+
+  test("counts for the If header of properties whose body takes its time", async () => {
+    put("f", "old");
+    const expecting = `Content-Length: ${CHANGE.length}\r\nExpect: 100-continue\r\n`;
+    const slowly = async (condition: string, meanwhile: () => void): Promise<string> => {
+      const { socket, heard } = served.raw(head("PROPPATCH", "/p/f", `If: (${condition})\r\n${expecting}`));
+      await until("the go-ahead", () => heard().includes(" 100 "), 5000, 2);
+      meanwhile();
+      socket.write(CHANGE);
+      await until("the answer", () => /HTTP\/1\.1 [2-5]\d\d/.test(heard()), 5000, 2);
+      socket.destroy();
+      return /HTTP\/1\.1 ([2-5]\d\d)/.exec(heard())?.[1] ?? "";
+    };
+    expect(await slowly(`[${await etag("/p/f")}]`, () => utimesSync(inside("f"), 1, 1))).toBe("412");
+    const { headers } = await served.ask("LOCK", "/p/f", { body: LOCK, headers: { Timeout: "Second-10" } });
+    expect(await slowly(String(headers["lock-token"]), () => served.clock.advance(20_000))).toBe("412");
+    expect((await served.ask("PROPFIND", "/p/f", { headers: { Depth: "0" } })).text).not.toContain("u:");
+    expect(await slowly(`[${await etag("/p/f")}]`, () => {})).toBe("207");
   });
 
   test("is not replaced by a file when it is a folder", async () => {
@@ -387,7 +434,15 @@ describe("the form of a request", () => {
     put("f", "f");
     const { port } = served;
     expect((await served.ask("GET", `http://localhost:${port}/p/f`)).text).toBe("f");
-    expect(await status("GET", "http://evil.example/p/f", { Host: `localhost:${port}` })).toBe(403);
+    expect(await status("GET", `http://localhost:${port}?a=b`)).toBe(200);
+    for (const there of [
+      "evil.example",
+      "evil.example?@localhost",
+      "localhost@evil.example",
+      "a@localhost@evil.example",
+    ])
+      for (const method of ["GET", "OPTIONS"])
+        expect(await status(method, `http://${there}/p/f`, { Host: `localhost:${port}` })).toBe(403);
     const destination = { Host: "elsewhere", Destination: `http://127.0.0.1:${port}/p/g` };
     expect(await status("MOVE", `http://127.0.0.1:${port}/p/f`, destination)).toBe(201);
     expect(content("g")).toBe("f");
