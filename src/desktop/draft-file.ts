@@ -46,6 +46,7 @@ async function unnamedDraft(folder: DraftFolder, mode: number): Promise<DraftFil
     handle,
     name: async (text) => name(folder.fd, text),
     replace: async (text) => {
+      // Only what takes another's place needs a name of its own before.
       if (name(folder.fd, text)) return;
       const hidden = await newHiddenName();
       name(folder.fd, hidden);

@@ -27,10 +27,10 @@ export async function newHiddenName(kind: Hidden = "part"): Promise<string> {
   return `.tsvdagent-${await bootId()}-${process.pid}-${randomUUID()}.${kind}`;
 }
 
-/** Whose hidden name that is; "unknown": of another start of the machine, or of another machine. Undefined: it is none of that kind. */
-export async function makerOf(name: string, wanted: Hidden): Promise<"alive" | "dead" | "unknown" | undefined> {
+/** Whose hidden name that is; "unknown": of another start of the machine, or of another machine. Undefined: it is none of those kinds. */
+export async function makerOf(name: string, ...kinds: Hidden[]): Promise<"alive" | "dead" | "unknown" | undefined> {
   const [, boot, pid, kind] = hiddenName.exec(name) ?? [];
-  if (pid === undefined || kind !== wanted) return undefined;
+  if (pid === undefined || !kinds.some((one) => one === kind)) return undefined;
   if (boot !== (await bootId())) return "unknown";
   return isAlive(Number(pid)) ? "alive" : "dead";
 }

@@ -1,8 +1,6 @@
 // A name is taken only if nothing has it, on every file system: not each has hard links, or a rename that replaces nothing.
-import { constants } from "node:fs";
 import { link, lstat, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
 
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 /** Of the empty file or folder that holds the name, for an instant. */
 const MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -45,7 +43,7 @@ async function isSame(one: string, other: string): Promise<boolean> {
 
 /** Something empty of ours takes the name first, for that is all that the rename then replaces. */
 async function renameOverEmpty(from: string, to: string): Promise<void> {
-  const empty = await open(to, NEW_FILE, MODE);
+  const empty = await open(to, "wx", MODE);
   try {
     await rename(from, to);
   } catch (error) {

@@ -1,8 +1,8 @@
 // One agent for a session: the first holds a socket in the user's runtime folder; it is free again when its process is gone.
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { connectedTo, removeDeadSocket } from "../support/dead-socket.ts";
-import { BackendError, describeError } from "../support/errors.ts";
+import { BackendError } from "../support/errors.ts";
+import { connectedTo, removeDeadSocket, socketFailed } from "../support/unix-socket.ts";
 
 export type SessionLock =
   | { readonly kind: "ours"; readonly lock: AsyncDisposable }
@@ -20,7 +20,7 @@ export async function lockSession(folder: string, name: string): Promise<Session
       if (holder !== undefined) return { kind: "taken", released: (signal) => closed(holder, signal) };
       await removeDeadSocket(path);
     } catch (error) {
-      throw failed(path, error);
+      throw socketFailed(path, error);
     }
   }
   throw new BackendError("socket.failed", `${path}: others take it again and again`);
@@ -43,14 +43,10 @@ function listenAlone(path: string): Promise<AsyncDisposable | undefined> {
   return new Promise((resolve, reject) => {
     server.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EADDRINUSE") resolve(undefined);
-      else reject(failed(path, error));
+      else reject(socketFailed(path, error));
     });
     server.listen({ path }, () => resolve({ [Symbol.asyncDispose]: release }));
   });
-}
-
-function failed(path: string, error: unknown): BackendError {
-  return new BackendError("socket.failed", `${path}: ${describeError(error)}`, { cause: error });
 }
 
 function closed(holder: Socket, signal: AbortSignal): Promise<void> {

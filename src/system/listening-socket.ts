@@ -2,8 +2,8 @@
 import { chmod, lstat, mkdir } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import { connectedTo, removeDeadSocket } from "../support/dead-socket.ts";
 import { BackendError } from "../support/errors.ts";
+import { connectedTo, removeDeadSocket, socketFailed } from "../support/unix-socket.ts";
 
 /** Everybody may knock; who may come in is decided by who they are. */
 const MODE = 0o666;
@@ -47,13 +47,13 @@ async function makeRoom(path: string): Promise<void> {
     if (other !== undefined) throw new BackendError("socket.in-use", `${path}: another process listens there`);
     await removeDeadSocket(path);
   } catch (error) {
-    throw failed(path, error);
+    throw socketFailed(path, error);
   }
 }
 
 function listening(server: Server, path: string, listen: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(failed(path, error)));
+    server.once("error", (error) => reject(socketFailed(path, error)));
     server.once("listening", () => {
       server.removeAllListeners("error");
       // Out of descriptors: the one who knocked is turned away, the others stay.
@@ -62,10 +62,4 @@ function listening(server: Server, path: string, listen: () => void): Promise<vo
     });
     listen();
   });
-}
-
-function failed(path: string, error: unknown): BackendError {
-  if (error instanceof BackendError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  return new BackendError("socket.failed", `${path}: ${detail}`, { cause: error });
 }

@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { mountTable } from "../../support/mount-table.ts";
 import { openDraft } from "../draft-file.ts";
 import { renameIfFree } from "../rename-if-free.ts";
-import { DavError } from "./dav-error.ts";
+import { DavError, taken } from "./dav-error.ts";
 import { type DavLock, type DavLocks, type NewLock, timeoutSeconds } from "./dav-locks.ts";
 import { davChild, parseXml, writeXml } from "./dav-xml.ts";
 import type { DeadProperties } from "./dead-properties.ts";
 import { depthOf, type Exchange, pathOnThisServer, readBody, sendText } from "./exchange.ts";
+import { etagOf } from "./file-facts.ts";
+import { nameDraft } from "./files.ts";
 import { inPlaceOf } from "./in-place.ts";
 import type { PassingPlaces } from "./passing-places.ts";
 import { checkConditions, isConditional } from "./preconditions.ts";
@@ -139,7 +141,10 @@ interface Carriage {
   readonly mayStill: () => Promise<void>;
 }
 
-/** Whole or not at all: what is at the target now stays there, or comes back, when it fails. */
+/**
+ * Whole or not at all: what is at the target now stays there, or comes back, when it fails. But for a file on another file
+ * system, which may be at both places when it cannot be taken away any more.
+ */
 async function carry(carriage: Carriage, parts: ChangeParts): Promise<void> {
   const { source, target, isMove, mustBeNew } = carriage;
   if (isMove) {
@@ -165,7 +170,7 @@ async function carry(carriage: Carriage, parts: ChangeParts): Promise<void> {
 /** What was written to it while it was copied is nowhere else. */
 async function removeMoved({ path, stats }: Place): Promise<void> {
   const now = await statsAt(path);
-  if (now?.mtimeNs !== stats?.mtimeNs || now?.size !== stats?.size || now?.ino !== stats?.ino)
+  if (now === undefined || stats === undefined || etagOf(now) !== etagOf(stats))
     throw new DavError(409, "it was changed while it was copied, and is still there");
   await unlink(path);
 }
@@ -194,7 +199,7 @@ async function settleOnce(
 ): Promise<void> {
   const stats = await statsAt(target.path);
   // Where large and small letters are the same, it may be what is to be moved.
-  const isItself = stats?.ino === source.stats?.ino && stats?.dev === source.stats?.dev;
+  const isItself = stats !== undefined && source.stats !== undefined && identityOf(stats) === identityOf(source.stats);
   // A file takes another's place by itself.
   const isOneStep = mustBeNew || isItself || stats === undefined || !(isFolder || stats.isDirectory());
   if (isOneStep) return await put();
@@ -241,15 +246,8 @@ async function copyOfFile(
     await draft.discard();
     throw error;
   }
-  const put = async (): Promise<void> => {
-    if (!mustBeNew) await draft.replace(name);
-    else if (!(await draft.name(name))) throw taken();
-  };
+  const put = (): Promise<void> => nameDraft(draft, name, mustBeNew);
   return { isFolder: false, put, [Symbol.asyncDispose]: () => draft.discard() };
-}
-
-function taken(): DavError {
-  return new DavError(412, "something is there already");
 }
 
 /** A folder, or a file in one. What is not listed, hidden files and links that lead out or nowhere, is not copied either. */

@@ -14,6 +14,10 @@ export class DavError extends Error {
   }
 }
 
+export function taken(): DavError {
+  return new DavError(412, "something is there already");
+}
+
 /** What the file system said, as a status. Anything else is thrown as it is. */
 export function asDavError(error: unknown): DavError {
   if (error instanceof DavError) return error;

@@ -67,11 +67,11 @@ export function depthOf({ request }: Exchange, byDefault: "0" | "1" | "infinity"
 
 export interface RequestTarget {
   readonly host: string;
-  /** As it was sent, without what follows a question mark. */
+  /** As it was sent. */
   readonly path: string;
 }
 
-/** Of either form: a whole URL counts more than the Host header (RFC 9112, section 3.2.2). */
+/** Of either form, without what follows a question mark: a whole URL counts more than the Host header (RFC 9112, section 3.2.2). */
 export function targetOf({ url = "", headers }: IncomingMessage): RequestTarget {
   const { host = headers.host ?? "", path = url } = partsOfUrl(url) ?? {};
   return { host, path: path.replace(/\?.*$/s, "") };

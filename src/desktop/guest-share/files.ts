@@ -1,8 +1,8 @@
 // GET, HEAD and PUT of files.
 import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { openDraft } from "../draft-file.ts";
-import { DavError } from "./dav-error.ts";
+import { type DraftFile, openDraft } from "../draft-file.ts";
+import { DavError, taken } from "./dav-error.ts";
 import { type Exchange, write } from "./exchange.ts";
 import { etagOf, httpDate, mediaType } from "./file-facts.ts";
 import { byteRange, checkConditions, isUnchanged } from "./preconditions.ts";
@@ -97,12 +97,17 @@ export async function receiveFile(
     const stats = await statsAt(place.path);
     judge(stats);
     const mustBeNew = stats === undefined && headers["if-none-match"] !== undefined;
-    if (!mustBeNew) await draft.replace(place.name);
-    else if (!(await draft.name(place.name))) throw new DavError(412, "something is there already");
+    await nameDraft(draft, place.name, mustBeNew);
     return stats !== undefined;
   } finally {
     await draft.discard();
   }
+}
+
+/** It is whole. `mustBeNew`: nothing is to be replaced by it; throws a DavError 412 then. */
+export async function nameDraft(draft: DraftFile, name: string, mustBeNew: boolean): Promise<void> {
+  if (!mustBeNew) await draft.replace(name);
+  else if (!(await draft.name(name))) throw taken();
 }
 
 /** The next bytes come while the last ones are written. */

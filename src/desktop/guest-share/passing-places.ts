@@ -48,7 +48,8 @@ export class PassingPlaces {
     const hidden = await newHiddenName("aside");
     const path = `${folder.path}/${hidden}`;
     const home = await readlink(folder.path);
-    const note = await this.#note(hidden, `${(await stat(folder.path)).ino}:${join(home, name)}`);
+    const inode = await inodeOf(folder.path);
+    const note = await this.#note(hidden, `${inode}:${join(home, name)}`);
     try {
       await rename(`${folder.path}/${name}`, path);
     } catch (error) {
@@ -65,7 +66,7 @@ export class PassingPlaces {
       [Symbol.asyncDispose]: () =>
         isReplaced
           ? clear(path, note).catch(() => {})
-          : this.#bringBack({ hidden, folder: folder.path, name, note, home }),
+          : this.#bringBack({ hidden, folder: folder.path, inode, name, note, home }),
     };
   }
 
@@ -84,7 +85,7 @@ export class PassingPlaces {
   async settleLeftovers(): Promise<number> {
     let count = 0;
     for (const name of await readdir(this.#notes).catch(() => [])) {
-      const maker = (await makerOf(name, "part")) ?? (await makerOf(name, "aside"));
+      const maker = await makerOf(name, "part", "aside");
       if (maker === undefined || maker === "alive") continue;
       const note = join(this.#notes, name);
       const isSettled = await settle(name, note).then(
@@ -115,15 +116,12 @@ export class PassingPlaces {
 
 async function settle(name: string, note: string): Promise<void> {
   const place = await readlink(note);
-  const [, inode, home] = /^(\d+):(\/.+)$/s.exec(place) ?? [];
+  const [, inode = "", home] = /^(\d+):(\/.+)$/s.exec(place) ?? [];
   if (home === undefined) {
     // What it leads to is not ours: a note that was to take another's place.
     return basename(place) === name ? clear(place, note) : unlink(note);
   }
-  const folder = dirname(home);
-  // The drive that it is on may be away, and its folder be another's, or empty.
-  if (String((await stat(folder)).ino) !== inode) throw new Error("its folder is not there");
-  await bringBack({ hidden: name, folder, name: basename(home), note });
+  await bringBack({ hidden: name, folder: dirname(home), inode, name: basename(home), note });
 }
 
 async function clear(path: string, note: string): Promise<void> {
@@ -150,15 +148,21 @@ interface Away {
   readonly hidden: string;
   readonly name: string;
   readonly folder: string;
+  /** The folder's number. */
+  readonly inode: string;
   readonly note: string;
 }
 
 /** Throws where it cannot: the note stays. */
-async function bringBack({ hidden, name, folder, note }: Away): Promise<void> {
+async function bringBack({ hidden, name, folder, inode, note }: Away): Promise<void> {
   const path = `${folder}/${hidden}`;
-  // Without its folder it is not known to be gone.
-  await stat(folder);
+  // The drive that it is on may be away, and its folder be another's, or empty: then it is not gone.
+  if ((await inodeOf(folder)) !== inode) throw new Error("its folder is not there");
   if ((await statsAt(path)) === undefined) return unlink(note);
   for (const free of namesToTry(name)) if (await renameIfFree(path, `${folder}/${free}`)) return unlink(note);
   throw new Error("all names are taken");
+}
+
+async function inodeOf(path: string): Promise<string> {
+  return String((await stat(path)).ino);
 }

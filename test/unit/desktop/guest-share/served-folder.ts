@@ -1,6 +1,6 @@
 /** A folder that the server shares, and clients that ask for it: by node:http, or with bytes that are sent as they are. */
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { ShareServer } from "../../../../src/desktop/guest-share/share-server.ts";
@@ -64,6 +64,18 @@ export class ServedFolder implements Disposable {
   /** Hidden files and folders on their way. */
   parts(): string[] {
     return readdirSync(this.dir.join("p")).filter((name) => name.startsWith(".tsvdagent-"));
+  }
+
+  /** What this process has open in what is shared, or of it, with a name or without one. */
+  open(): string[] {
+    const paths = readdirSync("/proc/self/fd").map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return "";
+      }
+    });
+    return paths.filter((path) => `${path}/`.startsWith(this.dir.join("p/")));
   }
 
   ask(method: string, path: string, { headers = {}, body = "", password = PASSWORD }: Asked = {}): Promise<Answer> {

@@ -5,7 +5,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmdirSync,
   symlinkSync,
   utimesSync,
@@ -94,12 +93,7 @@ async function endPut({ socket, heard }: RawClient): Promise<number> {
   return Number(/HTTP\/1\.1 ([2-5]\d\d)/.exec(heard())?.[1]);
 }
 
-/** Descriptors of this process. */
-function openFiles(name = "large"): number {
-  return readdirSync("/proc/self/fd").filter(
-    (fd) => existsSync(`/proc/self/fd/${fd}`) && readlinkSync(`/proc/self/fd/${fd}`) === inside(name),
-  ).length;
-}
+const openFiles = (): number => served.open().filter((path) => path === inside("large")).length;
 
 /** Of what was on its way. */
 function left(): string[] {

@@ -75,26 +75,8 @@ const ask: ServedFolder["ask"] = (...args) => served.ask(...args);
 const raw: ServedFolder["raw"] = (text) => served.raw(text);
 const parts = (): string[] => served.parts();
 
-/** Files in the folder that this process has open, with a name or without one. */
-const openFiles = (): string[] =>
-  readdirSync("/proc/self/fd")
-    .map((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return "";
-      }
-    })
-    .filter((path) => path.startsWith(dir.join("p/")));
-
-const openFolders = (): number =>
-  readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === dir.join("p");
-    } catch {
-      return false;
-    }
-  }).length;
+const openFiles = (): string[] => served.open().filter((path) => path !== dir.join("p"));
+const openFolders = (): number => served.open().filter((path) => path === dir.join("p")).length;
 
 describe("who is served", () => {
   test("whoever knows the password; a wrong one waits, and many of them keep nobody else waiting", async () => {

@@ -1,8 +1,10 @@
-// A unix socket's name stays when its process is killed. It is taken away for the next one's sake, and never that of a socket
-// that lives: two that start at the same moment both find the dead one, and the first may have put its own there since.
+// Unix sockets by the names that they have on the disk. A name stays when its process is killed. It is taken away for the next
+// one's sake, and never that of a socket that lives: two that start at the same moment both find the dead one, and the first may
+// have put its own there since.
 import { randomUUID } from "node:crypto";
 import { link, rename, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { BackendError } from "./errors.ts";
 
 /** Undefined: nobody listens there. Throws what Node throws where that cannot be told, as by whoever may not connect. */
 export function connectedTo(path: string): Promise<Socket | undefined> {
@@ -35,4 +37,11 @@ export async function removeDeadSocket(path: string): Promise<void> {
   } finally {
     await rm(aside, { force: true });
   }
+}
+
+/** `socket.failed`, unless it has a code of ours already. */
+export function socketFailed(path: string, error: unknown): BackendError {
+  if (error instanceof BackendError) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  return new BackendError("socket.failed", `${path}: ${detail}`, { cause: error });
 }

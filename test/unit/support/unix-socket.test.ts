@@ -4,14 +4,14 @@ import { readdirSync, renameSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lockSession } from "../../../src/desktop/session-lock.ts";
-import { connectedTo, removeDeadSocket } from "../../../src/support/dead-socket.ts";
+import { connectedTo, removeDeadSocket } from "../../../src/support/unix-socket.ts";
 import { listenAt } from "../../../src/system/listening-socket.ts";
 import { makeTempDir, type TempDir } from "../../integration/peers/temp-dir.ts";
 
 let dir: TempDir;
 
 beforeEach(() => {
-  dir = makeTempDir("dead-socket");
+  dir = makeTempDir("unix-socket");
 });
 
 afterEach(() => dir[Symbol.dispose]());
